@@ -1,0 +1,258 @@
+//! The ledger: the account of every event, from sent to registered.
+//!
+//! Each hop is written by the thread that sees the event there. Lost, duplicated, reordered and corrupted
+//! are counted separately and per hop; at rest, [`Ledger::summary`] compares the hops.
+
+pub mod tracker;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use odg_reports::record::{HopSummary, LedgerSummary};
+
+use tracker::{Seen, SequenceTracker};
+
+/// A place that every event passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hop {
+    /// Handed to the bus's client.
+    Sent = 0,
+    /// Acknowledged by the bus.
+    Acknowledged = 1,
+    /// Read back from the bus, intact.
+    Consumed = 2,
+    /// Part of an object that the object store acknowledged.
+    Stored = 3,
+    /// Part of a committed registration in PostgreSQL.
+    Registered = 4,
+}
+
+impl Hop {
+    const ALL: [Self; 5] =
+        [Self::Sent, Self::Acknowledged, Self::Consumed, Self::Stored, Self::Registered];
+
+    /// The name in the record.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Acknowledged => "acknowledged",
+            Self::Consumed => "consumed",
+            Self::Stored => "stored",
+            Self::Registered => "registered",
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct HopState {
+    keys: Vec<SequenceTracker>,
+    arrivals: u64,
+    duplicated: u64,
+    reordered: u64,
+    corrupted: u64,
+}
+
+/// The account of a run's events. Shared by every thread that moves them.
+#[derive(Debug)]
+pub struct Ledger {
+    hops: [Mutex<HopState>; 5],
+    rejected: Mutex<HopState>,
+}
+
+fn lock(hop: &Mutex<HopState>) -> MutexGuard<'_, HopState> {
+    // Counters stay meaningful whatever another thread did.
+    hop.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl HopState {
+    fn with_keys(keys: u32) -> Self {
+        Self { keys: vec![SequenceTracker::default(); keys as usize], ..Self::default() }
+    }
+
+    fn observe(&mut self, key: u32, sequence: u64) {
+        let Some(tracker) = self.keys.get_mut(key as usize) else {
+            // A stamp with a valid checksum and a key that was never sent.
+            self.corrupted += 1;
+            return;
+        };
+        self.arrivals += 1;
+        match tracker.observe(sequence) {
+            Seen::InOrder => {}
+            Seen::Reordered => self.reordered += 1,
+            Seen::Duplicate => self.duplicated += 1,
+        }
+    }
+}
+
+impl Ledger {
+    /// An empty ledger for keys `0..keys`.
+    pub fn new(keys: u32) -> Self {
+        Self {
+            hops: std::array::from_fn(|_| Mutex::new(HopState::with_keys(keys))),
+            rejected: Mutex::new(HopState::with_keys(keys)),
+        }
+    }
+
+    /// An event reached a hop.
+    pub fn reached(&self, hop: Hop, key: u32, sequence: u64) {
+        lock(&self.hops[hop as usize]).observe(key, sequence);
+    }
+
+    /// Several events reached a hop together.
+    pub fn reached_all(&self, hop: Hop, events: impl IntoIterator<Item = (u32, u64)>) {
+        let mut state = lock(&self.hops[hop as usize]);
+        for (key, sequence) in events {
+            state.observe(key, sequence);
+        }
+    }
+
+    /// The bus refused an event, so that nothing was promised for it.
+    pub fn rejected(&self, key: u32, sequence: u64) {
+        lock(&self.rejected).observe(key, sequence);
+    }
+
+    /// Bytes that are not an intact event arrived at a hop.
+    pub fn corrupted(&self, hop: Hop) {
+        lock(&self.hops[hop as usize]).corrupted += 1;
+    }
+
+    /// Events that reached a hop, repeats included. Cheap, for progress and for knowing when to stop.
+    pub fn arrivals(&self, hop: Hop) -> u64 {
+        lock(&self.hops[hop as usize]).arrivals
+    }
+
+    /// Arrivals that a hop had seen before.
+    pub fn duplicates(&self, hop: Hop) -> u64 {
+        lock(&self.hops[hop as usize]).duplicated
+    }
+
+    /// Events that the bus refused.
+    pub fn rejections(&self) -> u64 {
+        lock(&self.rejected).arrivals
+    }
+
+    /// The account at rest, without checks of the stores.
+    ///
+    /// An event counts as lost at a hop where it reached the hop before and not this one. A refused
+    /// event that arrived all the same (its acknowledgement was lost) is no loss and no duplicate.
+    pub fn summary(&self) -> LedgerSummary {
+        let hops: Vec<MutexGuard<'_, HopState>> = self.hops.iter().map(lock).collect();
+        let rejected = lock(&self.rejected);
+        let limits: Vec<u64> =
+            hops[0].keys.iter().map(|t| t.missing(u64::MAX).last().map_or(0, |r| r.0)).collect();
+        let summaries: Vec<HopSummary> = Hop::ALL
+            .into_iter()
+            .map(|hop| {
+                let state = &hops[hop as usize];
+                let lost = |key: usize, tracker: &SequenceTracker| match hop {
+                    Hop::Sent => 0,
+                    Hop::Acknowledged => {
+                        // Neither acknowledged nor refused: the bus's client never said.
+                        let unresolved = tracker.lost_since(&hops[0].keys[key], limits[key]);
+                        unresolved.saturating_sub(rejected.keys[key].distinct())
+                    }
+                    _ => tracker.lost_since(&hops[hop as usize - 1].keys[key], limits[key]),
+                };
+                HopSummary {
+                    hop: hop.name().to_owned(),
+                    reached: state.keys.iter().map(SequenceTracker::distinct).sum(),
+                    lost: state.keys.iter().enumerate().map(|(key, t)| lost(key, t)).sum(),
+                    duplicated: state.duplicated,
+                    reordered: state.reordered,
+                    corrupted: state.corrupted,
+                }
+            })
+            .collect();
+        let clean = |s: &HopSummary| s.lost == 0 && s.duplicated == 0 && s.corrupted == 0;
+        LedgerSummary {
+            balanced: summaries.iter().all(clean) && summaries[0].reached > 0,
+            hops: summaries,
+            rejected: rejected.arrivals,
+            checks: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pass(ledger: &Ledger, hops: &[Hop], key: u32, sequence: u64) {
+        for hop in hops {
+            ledger.reached(*hop, key, sequence);
+        }
+    }
+
+    #[test]
+    fn a_ledger_where_everything_arrives_once_in_order_balances() {
+        let ledger = Ledger::new(2);
+        for sequence in 0..100 {
+            pass(&ledger, &Hop::ALL, 0, sequence);
+            pass(&ledger, &Hop::ALL, 1, sequence);
+        }
+        let summary = ledger.summary();
+        assert!(summary.balanced);
+        assert!(summary.hops.iter().all(|h| h.reached == 200 && h.lost == 0));
+    }
+
+    #[test]
+    fn an_empty_ledger_never_balances() {
+        assert!(!Ledger::new(4).summary().balanced);
+    }
+
+    #[test]
+    fn loss_is_charged_to_the_hop_where_it_happened() {
+        let ledger = Ledger::new(1);
+        for sequence in 0..10 {
+            pass(&ledger, &Hop::ALL[..2], 0, sequence);
+            if sequence != 4 {
+                pass(&ledger, &Hop::ALL[2..], 0, sequence);
+            }
+        }
+        // The tail is lost between stored and registered.
+        pass(&ledger, &Hop::ALL[..4], 0, 10);
+        let summary = ledger.summary();
+        let lost: Vec<u64> = summary.hops.iter().map(|h| h.lost).collect();
+        assert_eq!(lost, [0, 0, 1, 0, 1]);
+        assert!(!summary.balanced);
+    }
+
+    #[test]
+    fn duplicates_reordering_and_corruption_are_counted_apart() {
+        let ledger = Ledger::new(1);
+        for sequence in 0..4 {
+            pass(&ledger, &Hop::ALL[..2], 0, sequence);
+        }
+        for sequence in [0, 2, 1, 1, 3] {
+            ledger.reached(Hop::Consumed, 0, sequence);
+        }
+        ledger.corrupted(Hop::Consumed);
+        let consumed = &ledger.summary().hops[2];
+        assert_eq!((consumed.reached, consumed.lost), (4, 0));
+        assert_eq!((consumed.duplicated, consumed.reordered, consumed.corrupted), (1, 1, 1));
+        assert!(!ledger.summary().balanced);
+    }
+
+    #[test]
+    fn a_refused_event_is_no_loss_even_where_it_arrives_after_all() {
+        let ledger = Ledger::new(1);
+        pass(&ledger, &Hop::ALL, 0, 0);
+        pass(&ledger, &Hop::ALL, 0, 1);
+        ledger.reached(Hop::Sent, 0, 2);
+        ledger.rejected(0, 2);
+        assert!(ledger.summary().balanced);
+        pass(&ledger, &Hop::ALL[2..], 0, 2);
+        let summary = ledger.summary();
+        assert!(summary.balanced, "{summary:?}");
+        assert_eq!(summary.rejected, 1);
+    }
+
+    #[test]
+    fn an_event_that_the_client_never_resolved_is_lost() {
+        let ledger = Ledger::new(1);
+        pass(&ledger, &Hop::ALL, 0, 0);
+        ledger.reached(Hop::Sent, 0, 1);
+        let summary = ledger.summary();
+        assert_eq!(summary.hops[1].lost, 1);
+        assert!(!summary.balanced);
+    }
+}
