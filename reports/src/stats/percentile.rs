@@ -1,0 +1,218 @@
+//! How much may be claimed about a percentile from the samples at hand.
+//!
+//! Assumption of everything here: whether one operation stays under the threshold does not depend
+//! on the one before. Where slow operations come in bunches the true confidence is lower than the
+//! stated one; a report says so.
+//!
+//! Sources: order-statistic bounds, Conover, *Practical Nonparametric Statistics*, 3rd ed., §3.2;
+//! the early-stopping rule of the MLPerf inference rules, appendix "Early Stopping Criterion".
+
+use hdrhistogram::Histogram;
+
+use super::binomial::{lower_tail, upper_tail};
+
+/// What the samples say about "this percentile is at most the threshold".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// The claim holds with the asked confidence.
+    Holds,
+    /// Its opposite holds with the asked confidence.
+    Refuted,
+    /// Neither can be claimed.
+    Undecided,
+}
+
+/// Judges "the `percentile` is at most T" from `n` samples of which `over` were above T.
+///
+/// Under the worst law that still breaks the claim, a sample is above T with probability
+/// 1 − percentile. The claim holds if so few above T are then improbable,
+/// P(X ≤ over) ≤ 1 − confidence; it is refuted if so many are improbable under the worst law that
+/// still keeps it, P(X ≥ over) ≤ 1 − confidence. `percentile` and `confidence` are shares (0.99).
+#[must_use]
+pub fn claim(n: u64, over: u64, percentile: f64, confidence: f64) -> Claim {
+    let over_share = 1.0 - percentile;
+    // The tolerance absorbs the rounding of 1 − 0.99 (a few 1e-17), no more.
+    let error = (1.0 - confidence) * (1.0 + 1e-12);
+    if n == 0 {
+        Claim::Undecided
+    } else if lower_tail(over, n, over_share) <= error {
+        Claim::Holds
+    } else if upper_tail(over, n, over_share) <= error {
+        Claim::Refuted
+    } else {
+        Claim::Undecided
+    }
+}
+
+/// Fewest samples with which any claim on the percentile can hold, that is with none above the
+/// threshold: ⌈ln(1 − confidence) ÷ ln(percentile)⌉. 459 for p99 at 99 %. `u64::MAX` for a
+/// percentile of 1, which no number of samples shows.
+#[must_use]
+pub fn samples_needed(percentile: f64, confidence: f64) -> u64 {
+    if !(percentile > 0.0 && confidence > 0.0) {
+        return 1;
+    }
+    let needed = ((1.0 - confidence).ln() / percentile.ln()).ceil();
+    // The cast saturates: an infinite need becomes u64::MAX.
+    if needed.is_nan() { u64::MAX } else { (needed as u64).max(1) }
+}
+
+/// About how many samples would make the claim hold if the share above the threshold stayed
+/// `over ÷ n`. Absent where that share is too close to, or beyond, what the percentile allows.
+#[must_use]
+pub fn samples_needed_at(n: u64, over: u64, percentile: f64, confidence: f64) -> Option<u64> {
+    const MOST: u64 = 1 << 40;
+    let share = if n == 0 { 0.0 } else { over as f64 / n as f64 };
+    if share >= 1.0 - percentile {
+        return None;
+    }
+    let holds =
+        |n: u64| claim(n, (share * n as f64).ceil() as u64, percentile, confidence) == Claim::Holds;
+    let mut high = samples_needed(percentile, confidence);
+    while !holds(high) {
+        if high >= MOST {
+            return None;
+        }
+        high *= 2;
+    }
+    let mut low = high / 2;
+    while low + 1 < high {
+        let middle = low + (high - low) / 2;
+        if holds(middle) {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    Some(high)
+}
+
+/// Samples of a histogram above `threshold`. A bucket that holds values on both sides counts as
+/// above, so the histogram's rounding can never turn a missed objective into a met one.
+#[must_use]
+pub fn over_threshold(histogram: &Histogram<u64>, threshold: u64) -> u64 {
+    histogram
+        .iter_recorded()
+        .filter(|step| step.value_iterated_to() > threshold)
+        .map(|step| step.count_at_value())
+        .sum()
+}
+
+/// Upper bound of a percentile at a confidence, in the histogram's unit: the k-th smallest sample,
+/// where k is the smallest with P(Bin(n, percentile) ≤ k − 1) ≥ confidence. Absent with too few
+/// samples ([`samples_needed`]). `beyond` samples (failed, or outside the histogram's range) count
+/// as larger than every recorded one; a bound that falls among them is absent too.
+#[must_use]
+pub fn percentile_upper_bound(
+    histogram: &Histogram<u64>,
+    beyond: u64,
+    percentile: f64,
+    confidence: f64,
+) -> Option<u64> {
+    let n = histogram.len() + beyond;
+    let enough = |k: u64| k >= 1 && lower_tail(k - 1, n, percentile) >= confidence * (1.0 - 1e-12);
+    if n == 0 || n < samples_needed(percentile, confidence) || !enough(n) {
+        return None;
+    }
+    let (mut low, mut high) = (0, n);
+    while low + 1 < high {
+        let middle = low + (high - low) / 2;
+        if enough(middle) {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    let mut seen = 0;
+    histogram.iter_recorded().find_map(|step| {
+        seen += step.count_at_value();
+        (seen >= high).then(|| step.value_iterated_to())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn linear(n: u64) -> Histogram<u64> {
+        let mut h = Histogram::new(3).unwrap();
+        for v in 1..=n {
+            h.record(v).unwrap();
+        }
+        h
+    }
+
+    #[test]
+    fn p99_at_99_percent_needs_459_samples() {
+        assert_eq!(samples_needed(0.99, 0.99), 459);
+        assert_eq!(samples_needed(0.5, 0.99), 7);
+        assert_eq!(samples_needed(0.999, 0.99), 4603);
+        assert_eq!(claim(459, 0, 0.99, 0.99), Claim::Holds);
+        assert_eq!(claim(458, 0, 0.99, 0.99), Claim::Undecided);
+    }
+
+    #[test]
+    fn no_samples_decide_nothing() {
+        assert_eq!(claim(0, 0, 0.99, 0.99), Claim::Undecided);
+        assert_eq!(percentile_upper_bound(&linear(0), 0, 0.99, 0.99), None);
+    }
+
+    #[test]
+    fn impossible_percentiles_do_not_break_the_arithmetic() {
+        assert_eq!(samples_needed(1.0, 0.99), u64::MAX);
+        assert_eq!(samples_needed(0.0, 0.99), 1);
+        assert_eq!(samples_needed_at(100, 0, 1.0, 0.99), None);
+    }
+
+    #[test]
+    fn a_claim_is_refuted_by_too_many_and_undecided_in_between() {
+        assert_eq!(claim(10_000, 60, 0.99, 0.99), Claim::Holds);
+        assert_eq!(claim(10_000, 100, 0.99, 0.99), Claim::Undecided);
+        assert_eq!(claim(10_000, 140, 0.99, 0.99), Claim::Refuted);
+    }
+
+    #[test]
+    fn the_need_for_samples_grows_with_the_share_above() {
+        assert_eq!(samples_needed_at(0, 0, 0.99, 0.99), Some(459));
+        let half = samples_needed_at(1000, 5, 0.99, 0.99).unwrap();
+        assert!((1_000..2_500).contains(&half), "{half}");
+        assert_eq!(samples_needed_at(1000, 10, 0.99, 0.99), None);
+    }
+
+    #[test]
+    fn the_upper_bound_is_the_order_statistic_of_the_binomial_law() {
+        // n = 459: k = n is the only one that bounds p99 at 99 %, so the bound is the maximum.
+        assert_eq!(percentile_upper_bound(&linear(459), 0, 0.99, 0.99), Some(459));
+        assert_eq!(percentile_upper_bound(&linear(458), 0, 0.99, 0.99), None);
+        // n = 1000, p = 0.5, 95 %: the textbook one-sided bound is the 527th smallest.
+        assert_eq!(percentile_upper_bound(&linear(1000), 0, 0.5, 0.95), Some(527));
+        // Ten failed operations above the rest: the bound falls among them.
+        assert_eq!(percentile_upper_bound(&linear(449), 10, 0.99, 0.99), None);
+    }
+
+    #[test]
+    fn a_bucket_across_the_threshold_counts_as_above() {
+        let mut h = Histogram::<u64>::new(3).unwrap();
+        h.record(1_000_000).unwrap();
+        assert_eq!(over_threshold(&h, 1_000_000), 1);
+        assert_eq!(over_threshold(&h, 1_001_000), 0);
+        assert_eq!(over_threshold(&linear(100), 99), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn the_bound_and_the_claim_agree(n in 459u64..2000, threshold in 1u64..2000, p in 0.5f64..0.99) {
+            let h = linear(n);
+            let over = over_threshold(&h, threshold);
+            let bound = percentile_upper_bound(&h, 0, p, 0.99);
+            let held = claim(n, over, p, 0.99) == Claim::Holds;
+            prop_assert_eq!(held, bound.is_some_and(|b| b <= threshold));
+        }
+
+        #[test]
+        fn no_count_is_both_held_and_refuted_or_panics(n in 0u64..1_000_000, over in 0u64..1_000_000, p in 0.0f64..=1.0, c in 0.0f64..=1.0) {
+            let _ = claim(n, over.min(n), p, c);
+        }
+    }
+}
