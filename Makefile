@@ -1,0 +1,36 @@
+# What a person types. `make run` and `make test` are all that a fresh machine needs.
+
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+PROFILE ?= small
+
+.PHONY: help setup run test lint bench clean-runs
+
+help:
+	@echo 'make run         install what is missing, build, and measure PROFILE=small on this machine'
+	@echo 'make test        all tests'
+	@echo 'make lint        formatting, clippy and documentation, warnings are errors'
+	@echo 'make bench       the harness measures itself (criterion)'
+	@echo 'make setup       only install what is missing'
+	@echo 'make clean-runs  delete ./runs'
+
+setup:
+	ci/setup --with-kafka --with-minio
+
+run: setup
+	cargo build --release --package odg-bench
+	target/release/odg-bench run --profile $(PROFILE)
+
+test:
+	cargo test --workspace
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- --deny warnings
+	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps
+
+bench:
+	cargo bench --workspace
+
+clean-runs:
+	rm -rf runs
