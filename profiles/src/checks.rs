@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::component::{Component, Presence};
 use crate::model::{Profile, Quantities, Reach, Service};
-use crate::units::{ByteSize, Volume, format_bytes, format_duration_ns};
+use crate::units::{ByteSize, Volume, format_bytes};
 
 /// Two statements of one profile that cannot both hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -100,13 +100,11 @@ pub(crate) fn minio_lasts(profile: &Profile, volume: Volume) -> Option<f64> {
 fn storage_against_volume(profile: &Profile, found: &mut Vec<Contradiction>) {
     let volume = profile.volume.default;
     let Some(seconds) = minio_lasts(profile, volume).filter(|s| *s < 86_400.0) else { return };
-    // Below a day, so it fits by far.
-    let lasts = format_duration_ns((seconds * 1e9) as u64);
     add(
         found,
         "storage-day",
         format!("{volume} ({})", profile.volume.class),
-        format!("the MinIO volume is full after {lasts}"),
+        format!("the MinIO volume is full after {:.1} h", seconds / 3600.0),
         "a day's data fits only if it is compressed or expires within the day",
     );
 }

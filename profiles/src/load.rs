@@ -190,8 +190,10 @@ fn resolve_text(
         }
         other => other?,
     };
-    // A profile never goes by the name of another.
-    base_tree.remove("name");
+    if tree.get("name").is_none() {
+        // A profile never goes by the name of another.
+        base_tree.remove("name");
+    }
     lineage.push(own_name);
     Ok((tree::merge(base_tree, tree), lineage))
 }

@@ -9,7 +9,7 @@ use crate::checks::minio_lasts;
 use crate::component::Component;
 use crate::model::Profile;
 use crate::nearest::nearest;
-use crate::units::{Volume, format_duration_ns};
+use crate::units::Volume;
 
 /// The shipped profiles, smallest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -226,11 +226,9 @@ fn capacity(profile: &Profile, volume: Volume, warnings: &mut Vec<String>) {
         ));
     }
     if let Some(seconds) = minio_lasts(profile, volume).filter(|s| *s < 86_400.0) {
-        // Below a day, so it fits by far.
-        let ns = (seconds * 1e9) as u64;
         warnings.push(format!(
-            "its MinIO volume holds {} of {volume} without compression or expiry",
-            format_duration_ns(ns)
+            "its MinIO volume holds {:.1} h of {volume} without compression or expiry",
+            seconds / 3600.0
         ));
     }
 }

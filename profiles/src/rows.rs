@@ -34,16 +34,30 @@ pub(crate) fn rows(tree: &Node, profile: &Profile) -> Vec<Row> {
     let mut rows = Vec::new();
     walk(tree, Some(&json), &mut Vec::new(), &mut rows);
     for row in &mut rows {
-        if row.section != "objectives" {
-            continue;
-        }
-        if let Some(objective) = profile.objectives.iter().find(|o| o.id == row.key) {
-            row.value = objective.describe();
-            row.provenance.origin = objective.origin;
-            row.provenance.source.clone_from(&objective.source);
-        }
+        decorate(row, profile);
     }
     rows
+}
+
+/// What a single figure cannot know: bounds, estimates, and an objective's own provenance.
+fn decorate(row: &mut Row, profile: &Profile) {
+    let plus = |at_least: bool| if at_least { "+" } else { "" };
+    match (row.section.as_str(), row.key.as_str()) {
+        ("resources", "vcpu" | "memory" | "gpu" | "storage") => {
+            row.value.push_str(plus(profile.resources.at_least));
+        }
+        ("cost", "total_usd") => {
+            row.value = format!("~${}{}", profile.cost.total_usd, plus(profile.cost.at_least));
+        }
+        ("objectives", id) => {
+            if let Some(objective) = profile.objectives.iter().find(|o| o.id == id) {
+                row.value = objective.describe();
+                row.provenance.origin = objective.origin;
+                row.provenance.source.clone_from(&objective.source);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Provenance by path.
@@ -85,21 +99,23 @@ fn row(path: &[&str], label: Option<&str>, value: String, provenance: &Arc<Prove
     Row { path, section, key, value, provenance: (**provenance).clone() }
 }
 
-/// An item of a list without the field that names it.
+/// An item of a list without the field that names it: `value (note)`, `$usd`, `secret`, or what it has.
 fn item_text(json: Option<&Json>) -> String {
     let Some(Json::Object(fields)) = json else { return text(json) };
-    let shown: Vec<(&str, String)> = fields
-        .iter()
-        .filter(|(name, value)| !LABELS.contains(&name.as_str()) && **value != Json::Bool(false))
-        .map(|(name, value)| match name.as_str() {
-            "usd" => ("usd", format!("${}", text(Some(value)))),
-            name => (name, text(Some(value))),
-        })
-        .collect();
-    match shown.as_slice() {
-        [(_, only)] => only.clone(),
-        many => many.iter().map(|(n, v)| format!("{n} {v}")).collect::<Vec<_>>().join(", "),
+    let mut parts = Vec::new();
+    let mut notes = Vec::new();
+    for (name, value) in fields {
+        match (name.as_str(), value) {
+            (name, _) if LABELS.contains(&name) => {}
+            (_, Json::Bool(false)) => {}
+            (name, Json::Bool(true)) => parts.push(name.to_owned()),
+            ("note", note) => notes.push(format!("({})", text(Some(note)))),
+            ("usd", dollars) => parts.push(format!("${dollars}")),
+            (_, value) => parts.push(text(Some(value))),
+        }
     }
+    parts.extend(notes);
+    parts.join(" ")
 }
 
 fn text(json: Option<&Json>) -> String {

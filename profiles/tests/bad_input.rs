@@ -63,7 +63,7 @@ fn an_impossible_number_names_file_line_and_key() {
             "mine.yaml:5: services.quality-gate.",
             "1",
         ),
-        ("cost: {total_usd: 1e99}\n", "mine.yaml:3: cost.total_usd:", "u32"),
+        ("cost: {total_usd: 1e99}\n", "mine.yaml:3: cost.total_usd:", "a whole number, 0 or more"),
     ] {
         let message = extended(rest);
         assert!(message.starts_with(place) && message.contains(part), "{rest}: {message}");

@@ -302,3 +302,22 @@ fn a_profile_serialises_with_plain_figures_and_its_provenance() {
     assert_eq!(json["provenance"]["cost.total_usd"]["origin"], "documented");
     assert_eq!(checks(&load("small")).len(), 3);
 }
+
+#[test]
+fn rows_for_people_show_bounds_estimates_and_objectives() {
+    let large = load("large");
+    let value = |path: &str| {
+        let row = large.sections().iter().find(|row| row.path == path);
+        row.map(|row| row.value.clone()).unwrap_or_default()
+    };
+    assert_eq!(large.sections()[0].value, "large");
+    assert_eq!(value("resources.vcpu"), "256+");
+    assert_eq!(value("resources.storage"), "10TB+");
+    assert_eq!(value("cost.total_usd"), "~$15000+");
+    assert_eq!(value("cost.breakdown.Memory (1TB)"), "$1280");
+    assert_eq!(value("objectives.s3.get.p99"), "p99 response time of s3.get ≤ 100 ms");
+    assert_eq!(value("tuning.minio.replicas"), "16 (4 servers × 4 drives)");
+    let dev = load("dev");
+    let secret = dev.sections().iter().find(|row| row.key == "POSTGRES_PASSWORD");
+    assert_eq!(secret.map(|row| row.value.as_str()), Some("secret"));
+}

@@ -77,11 +77,25 @@ impl de::Error for TreeError {
     }
 
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self::custom(format!("found {unexpected}, but this must be {expected}"))
+        Self::custom(format!("found {unexpected}, but this must be {}", plain(expected)))
     }
 
     fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self::custom(format!("found {unexpected}, but this must be {expected}"))
+        Self::invalid_type(unexpected, expected)
+    }
+}
+
+/// What was expected, without the names of Rust's types.
+fn plain(expected: &dyn de::Expected) -> String {
+    let expected = expected.to_string();
+    match expected.as_str() {
+        "u32" | "u64" => "a whole number, 0 or more".to_owned(),
+        "f64" => "a number".to_owned(),
+        "a boolean" => "`true` or `false`".to_owned(),
+        "a sequence" => "a list".to_owned(),
+        "a string" => "text".to_owned(),
+        name if name.starts_with("struct ") => "a map".to_owned(),
+        _ => expected,
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy, Spanned};
 
 use super::{Entry, Node, Value};
@@ -44,6 +45,13 @@ pub(crate) fn parse(file: &str, stated_in: &str, text: &str) -> Result<Node, Pro
     let root: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options)
         .map_err(|error| yaml_error(file, &error))?;
     let line = root.referenced.line();
+    if text.trim().is_empty() {
+        return Err(ProfileError::invalid(
+            file,
+            line,
+            "it is empty; a profile starts with `name:`",
+        ));
+    }
     if !matches!(root.value, Raw::Map(_)) {
         return Err(ProfileError::invalid(
             file,
@@ -64,10 +72,28 @@ fn yaml_error(file: &str, error: &serde_saphyr::Error) -> ProfileError {
     let line = error.location().map_or(1, |at| at.line());
     let mut options = serde_saphyr::RenderOptions::default();
     options.snippets = serde_saphyr::SnippetMode::Off;
-    let text = error.render_with_options(options);
-    // The place is said already, with the file.
-    let text = text.split(" at line ").next().unwrap_or_default();
+    let text = match error.without_snippet() {
+        serde_saphyr::Error::Budget { breach, .. } => limit(breach),
+        _ => error.render_with_options(options),
+    };
+    // The place is said already, with the file; how to loosen the parser is no help to a reader.
+    let text = [" at line ", ", set DuplicateKeyPolicy", " by configured policy"]
+        .iter()
+        .fold(text.as_str(), |text, tail| text.split(tail).next().unwrap_or_default());
     ProfileError::invalid(file, line, &format!("not valid YAML: {}", text.trim()))
+}
+
+/// Which limit a file breaks.
+fn limit(breach: &BudgetBreach) -> String {
+    match breach {
+        BudgetBreach::Anchors { .. } | BudgetBreach::Aliases { .. } => {
+            "anchors (&) and aliases (*) are not allowed in a profile".to_owned()
+        }
+        BudgetBreach::Documents { .. } => "a profile is one document; remove the `---`".to_owned(),
+        BudgetBreach::Depth { .. } => format!("it is nested deeper than {MAX_DEPTH} levels"),
+        BudgetBreach::Nodes { .. } => format!("it has more than {MAX_NODES} values"),
+        other => format!("it breaks a limit of the parser ({other:?})"),
+    }
 }
 
 /// Adds file and provenance to every value, and takes the provenance keys out.
@@ -287,11 +313,16 @@ mod tests {
 
     #[test]
     fn anchors_merge_keys_and_deep_nesting_are_refused() {
-        for text in ["a: &x 1\nb: *x\n", "a: {<<: {b: 1}}\n", "a: 1\na: 2\n"] {
-            assert!(message(text).starts_with("f.yaml:"), "{text}");
-        }
         let deep = format!("a: {}1{}\n", "[".repeat(60), "]".repeat(60));
-        assert!(!message(&deep).contains('\n'));
+        for (text, what) in [
+            ("a: &x 1\nb: *x\n", "f.yaml:1: not valid YAML: anchors"),
+            ("a: {<<: {b: 1}}\n", "f.yaml:1: not valid YAML: YAML merge keys are not allowed"),
+            ("a: 1\na: 2\n", "f.yaml:2: not valid YAML: duplicate mapping key: a"),
+            ("a: 1\n---\nb: 2\n", "f.yaml:2: not valid YAML: a profile is one document"),
+            (&deep, "f.yaml:1: not valid YAML: it is nested deeper than 24 levels"),
+        ] {
+            assert!(message(text).starts_with(what), "{}", message(text));
+        }
     }
 
     #[test]

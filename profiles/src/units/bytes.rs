@@ -7,7 +7,7 @@ use super::decimal::Decimal;
 use super::error::{UnitError, UnitFault, UnitKind};
 use super::{serde_as_text, three_digits};
 
-/// Largest first, so that equal quotients prefer the decimal unit.
+/// Units that a size is shown in.
 const UNITS: [(&str, u64); 11] = [
     ("PB", 1_000_000_000_000_000),
     ("PiB", 1 << 50),
