@@ -1,0 +1,193 @@
+//! What can go wrong at a driver, as kinds that can be counted.
+
+use std::fmt;
+
+/// Why an operation failed, coarse enough to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ErrorKind {
+    /// No answer within the operation's time-out.
+    Timeout,
+    /// The connection could not be opened, or broke.
+    Connection,
+    /// The server turned the request down: wrong password, missing permission, bad argument.
+    Refused,
+    /// The server asked for less load.
+    Throttled,
+    /// The named thing does not exist.
+    NotFound,
+    /// The thing exists already, or another transaction got in the way.
+    Conflict,
+    /// An answer that the protocol does not allow, or that this client cannot read.
+    Protocol,
+    /// The server failed.
+    Server,
+    /// A queue, a stream or a disk is full.
+    Full,
+    /// Given up on purpose before it ended.
+    Cancelled,
+}
+
+impl ErrorKind {
+    /// Every kind, in the order of declaration.
+    pub const ALL: [Self; 10] = [
+        Self::Timeout,
+        Self::Connection,
+        Self::Refused,
+        Self::Throttled,
+        Self::NotFound,
+        Self::Conflict,
+        Self::Protocol,
+        Self::Server,
+        Self::Full,
+        Self::Cancelled,
+    ];
+
+    /// The word under which errors of this kind are counted.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Connection => "connection",
+            Self::Refused => "refused",
+            Self::Throttled => "throttled",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::Protocol => "protocol",
+            Self::Server => "server",
+            Self::Full => "full",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.label())
+    }
+}
+
+/// A failed operation: which system, what was asked, why it failed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{system}: {operation}: {reason} ({kind})")]
+pub struct DriverError {
+    kind: ErrorKind,
+    system: &'static str,
+    operation: String,
+    reason: String,
+    retryable: bool,
+    retries: u32,
+}
+
+impl DriverError {
+    /// A failure of `kind`. Broken connections and throttling may be tried again; the rest may not.
+    pub(crate) fn new(
+        kind: ErrorKind,
+        system: &'static str,
+        operation: impl Into<String>,
+        reason: impl fmt::Display,
+    ) -> Self {
+        // One line, whatever the client library put into its text.
+        let reason = reason.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        Self {
+            kind,
+            system,
+            operation: operation.into(),
+            reason,
+            retryable: matches!(kind, ErrorKind::Connection | ErrorKind::Throttled),
+            retries: 0,
+        }
+    }
+
+    /// An operation that ran into its time-out of `seconds`.
+    pub(crate) fn timeout(
+        system: &'static str,
+        operation: impl Into<String>,
+        after: std::time::Duration,
+    ) -> Self {
+        let reason = format!("no answer within {:.1} s", after.as_secs_f64());
+        Self::new(ErrorKind::Timeout, system, operation, reason)
+    }
+
+    pub(crate) fn retryable(mut self, retryable: bool) -> Self {
+        self.retryable = retryable;
+        self
+    }
+
+    pub(crate) fn after_retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// Why it failed.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Whether the same operation may be tried again without doing it twice.
+    pub fn is_retryable(&self) -> bool {
+        self.retryable
+    }
+
+    /// How often the driver tried again before it gave up.
+    pub fn retries(&self) -> u32 {
+        self.retries
+    }
+
+    /// The system that was asked, in the profile's spelling (`kafka`, `postgresql` …).
+    pub fn system(&self) -> &'static str {
+        self.system
+    }
+}
+
+impl From<crate::audit::AuditError> for DriverError {
+    fn from(error: crate::audit::AuditError) -> Self {
+        Self::new(ErrorKind::Refused, "postgresql", "chain audit event", error)
+    }
+}
+
+/// The error and all its causes on one line: client libraries keep the reason in the source.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// The first I/O error among the causes, if any.
+pub(crate) fn io_cause<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a std::io::Error> {
+    let mut next = Some(error);
+    while let Some(current) = next {
+        if let Some(io) = current.downcast_ref::<std::io::Error>() {
+            return Some(io);
+        }
+        next = current.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DriverError, ErrorKind};
+
+    #[test]
+    fn an_error_is_one_line_that_names_system_operation_and_kind() {
+        let error = DriverError::new(ErrorKind::Refused, "redis", "SET k", "WRONGPASS\n  invalid");
+        assert_eq!(error.to_string(), "redis: SET k: WRONGPASS invalid (refused)");
+    }
+
+    #[test]
+    fn only_broken_connections_and_throttling_are_retryable_by_themselves() {
+        for kind in ErrorKind::ALL {
+            let expected = matches!(kind, ErrorKind::Connection | ErrorKind::Throttled);
+            assert_eq!(DriverError::new(kind, "s3", "get", "x").is_retryable(), expected, "{kind}");
+        }
+    }
+}

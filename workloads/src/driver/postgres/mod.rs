@@ -1,0 +1,371 @@
+//! PostgreSQL, through sqlx: where batches become visible.
+
+mod classify;
+mod register;
+mod rows;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow, PgSslMode};
+use sqlx::types::Uuid;
+use sqlx::types::time::OffsetDateTime;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Row};
+
+pub use rows::{
+    Batch, Counts, DatasetRow, DecisionRow, LayerCount, LineageRow, ObjectRow, QualityRow,
+    Registered,
+};
+
+use super::retry::with_retries;
+use super::{Done, DriverError, ErrorKind, Prefix};
+use crate::audit::{AuditEvent, Draft};
+use crate::endpoint::PostgresEndpoint;
+use classify::{SYSTEM, pg_error};
+use register::{micros_of, time_of};
+
+/// Time to open the first connection, which says at once whether the server and the password are right.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Time to wait for a free connection: the platform's own.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time for one statement, kept by the server.
+const STATEMENT_TIMEOUT_MS: &str = "30000";
+/// Time for one attempt at one operation, kept here, for a server that hangs and keeps nothing.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(40);
+/// Idle connections are closed after this long.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Size of the connection pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolSize {
+    /// Connections kept open.
+    pub min: u32,
+    /// Most connections.
+    pub max: u32,
+}
+
+impl Default for PoolSize {
+    /// What one process of the platform may open: 10 kept, 30 at most.
+    fn default() -> Self {
+        Self { min: 10, max: 30 }
+    }
+}
+
+/// A PostgreSQL database, seen through the run's own schema.
+#[derive(Clone)]
+pub struct PostgresDriver {
+    pool: PgPool,
+    schema: String,
+    max_connections: u32,
+}
+
+impl PostgresDriver {
+    /// Connects. Every connection has the run's schema (the prefix itself, e.g. `odgbench_7f3a`) as its
+    /// only search path.
+    ///
+    /// # Errors
+    /// A prefix with `-`; [`ErrorKind::Connection`] where nothing answers, [`ErrorKind::Refused`] on a
+    /// wrong password.
+    pub async fn connect(
+        endpoint: &PostgresEndpoint,
+        size: PoolSize,
+        prefix: &Prefix,
+    ) -> Result<Self, DriverError> {
+        let operation = format!("connect to {}:{}", endpoint.host, endpoint.port);
+        let schema = prefix.as_str().to_owned();
+        if schema.contains('-') {
+            let reason = "use _ in a schema's prefix, not -";
+            return Err(DriverError::new(ErrorKind::Refused, SYSTEM, schema, reason));
+        }
+        let options = PgConnectOptions::new_without_pgpass()
+            .host(&endpoint.host)
+            .port(endpoint.port)
+            .username(&endpoint.user)
+            .password(endpoint.password.expose())
+            .database(&endpoint.database)
+            .ssl_mode(PgSslMode::Disable)
+            .application_name("odg-bench")
+            .options([
+                ("search_path", schema.as_str()),
+                ("statement_timeout", STATEMENT_TIMEOUT_MS),
+            ]);
+        // The pool would try for 30 s and then report a time-out, whatever the reason was.
+        let first = tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options))
+            .await
+            .map_err(|_| DriverError::timeout(SYSTEM, &operation, CONNECT_TIMEOUT))?
+            .map_err(|e| pg_error(&operation, &e))?;
+        first.close().await.map_err(|e| pg_error(&operation, &e))?;
+        let pool = PgPoolOptions::new()
+            .min_connections(size.min)
+            .max_connections(size.max.max(1))
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(IDLE_TIMEOUT)
+            // A ping per operation would be measured as part of it; dead connections are retried instead.
+            .test_before_acquire(false)
+            .connect_lazy_with(options);
+        Ok(Self { pool, schema, max_connections: size.max.max(1) })
+    }
+
+    /// Creates the run's schema, the platform's tables and the register of objects.
+    ///
+    /// # Errors
+    /// Where the role may not create a schema; anything else as classified.
+    pub async fn prepare(&self) -> Result<(), DriverError> {
+        let create = format!("CREATE SCHEMA IF NOT EXISTS \"{}\"; {}", self.schema, schema::CREATE);
+        sqlx::raw_sql(AssertSqlSafe(create))
+            .execute(&self.pool)
+            .await
+            .map(drop)
+            .map_err(|e| pg_error(&format!("create schema {}", self.schema), &e))
+    }
+
+    /// Writes all rows of the batch in one transaction, or none. A batch with an object can be
+    /// registered again without doing it twice, so one whose answer got lost is retried.
+    ///
+    /// # Errors
+    /// As classified; nothing has been written then, unless the batch has no object and the connection
+    /// broke during the commit.
+    pub async fn register(&self, batch: &Batch) -> Result<Done<Registered>, DriverError> {
+        with_retries(|n| {
+            attempt("register batch", async move {
+                let mut connection = self.acquire(n, "register batch").await?;
+                let mut transaction =
+                    connection.begin().await.map_err(|e| pg_error("begin", &e))?;
+                let registered = register::insert(&mut transaction, batch).await?;
+                if registered == Registered::Already {
+                    transaction.rollback().await.map_err(|e| pg_error("roll back", &e))?;
+                    return Ok(registered);
+                }
+                transaction.commit().await.map_err(|e| {
+                    let error = pg_error("commit", &e);
+                    let again = error.is_retryable() && batch.object.is_some();
+                    error.retryable(again)
+                })?;
+                Ok(registered)
+            })
+        })
+        .await
+    }
+
+    /// What is known about a dataset.
+    ///
+    /// # Errors
+    /// As classified.
+    pub async fn lookup_dataset(
+        &self,
+        dataset_id: &str,
+    ) -> Result<Done<Option<DatasetRow>>, DriverError> {
+        self.query("look up dataset", async |connection| {
+            let row = sqlx::query(schema::LOOKUP_DATASET)
+                .bind(dataset_id)
+                .fetch_optional(connection)
+                .await?;
+            row.map(|row| {
+                Ok(DatasetRow {
+                    dataset_id: dataset_id.to_owned(),
+                    domain_id: row.try_get(0)?,
+                    layer: row.try_get(1)?,
+                    events: count(&row, 2)?,
+                    bytes: count(&row, 3)?,
+                })
+            })
+            .transpose()
+        })
+        .await
+    }
+
+    /// A registered object.
+    ///
+    /// # Errors
+    /// As classified.
+    pub async fn lookup_object(&self, key: &str) -> Result<Done<Option<ObjectRow>>, DriverError> {
+        self.query("look up object", async |connection| {
+            let row =
+                sqlx::query(schema::LOOKUP_OBJECT).bind(key).fetch_optional(connection).await?;
+            row.map(|row| {
+                let crc32c = count(&row, 4)?;
+                Ok(ObjectRow {
+                    key: key.to_owned(),
+                    bucket: row.try_get(0)?,
+                    layer: row.try_get(1)?,
+                    bytes: count(&row, 2)?,
+                    events: count(&row, 3)?,
+                    crc32c: u32::try_from(crc32c).map_err(decode)?,
+                    first_intended_us: micros_of(row.try_get(5)?),
+                    last_intended_us: micros_of(row.try_get(6)?),
+                    parents: row.try_get(7)?,
+                })
+            })
+            .transpose()
+        })
+        .await
+    }
+
+    /// What the tables hold: the ledger's last column.
+    ///
+    /// # Errors
+    /// As classified.
+    pub async fn counts(&self) -> Result<Counts, DriverError> {
+        let counts = self.query("count rows", async |connection| {
+            let row = sqlx::query(schema::COUNTS).fetch_one(&mut *connection).await?;
+            let layers = sqlx::query(schema::LAYERS).fetch_all(connection).await?;
+            let layer = |row: &PgRow| {
+                Ok(LayerCount {
+                    layer: row.try_get(0)?,
+                    objects: count(row, 1)?,
+                    events: count(row, 2)?,
+                    bytes: count(row, 3)?,
+                })
+            };
+            Ok(Counts {
+                decisions: count(&row, 0)?,
+                audit_events: count(&row, 1)?,
+                quality_reports: count(&row, 2)?,
+                datasets: count(&row, 3)?,
+                lineage_events: count(&row, 4)?,
+                lineage_edges: count(&row, 5)?,
+                layers: layers.iter().map(layer).collect::<Result<_, sqlx::Error>>()?,
+            })
+        });
+        counts.await.map(|done| done.value)
+    }
+
+    /// Up to `limit` audit events later than `after_us` (microseconds since the Unix epoch; `None` is the
+    /// start), in order of `occurred_at`. Call it with the last one's time until it returns none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] for a row that cannot be read; anything else as classified.
+    pub async fn audit_rows(
+        &self,
+        after_us: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<AuditEvent>, DriverError> {
+        let after = after_us.map_or(Ok(OffsetDateTime::UNIX_EPOCH), time_of)?;
+        let rows = self.query("read audit events", async |connection| {
+            let rows = sqlx::query(schema::AUDIT_PAGE)
+                .bind(after)
+                .bind(i64::from(limit))
+                .fetch_all(connection)
+                .await?;
+            rows.iter().map(audit_event).collect()
+        });
+        rows.await.map(|done| done.value)
+    }
+
+    /// A real query.
+    ///
+    /// # Errors
+    /// As classified.
+    pub async fn ping(&self) -> Result<Done<()>, DriverError> {
+        self.query("ping", async |connection| {
+            sqlx::query("SELECT 1").execute(connection).await.map(drop)
+        })
+        .await
+    }
+
+    /// The server's version as it reports it.
+    ///
+    /// # Errors
+    /// As classified.
+    pub async fn version(&self) -> Result<String, DriverError> {
+        let version = self.query("version", async |connection| {
+            let row = sqlx::query("SHOW server_version").fetch_one(connection).await?;
+            row.try_get(0)
+        });
+        version.await.map(|done| done.value)
+    }
+
+    /// Drops the run's schema and everything in it.
+    ///
+    /// # Errors
+    /// As classified.
+    pub async fn drop_schema(&self) -> Result<(), DriverError> {
+        // The name is a checked prefix: lower-case letters, digits and underscores only.
+        let drop_schema = format!("DROP SCHEMA IF EXISTS \"{}\" CASCADE", self.schema);
+        sqlx::raw_sql(AssertSqlSafe(drop_schema))
+            .execute(&self.pool)
+            .await
+            .map(drop)
+            .map_err(|e| pg_error(&format!("drop schema {}", self.schema), &e))
+    }
+
+    /// Closes all connections in order.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    async fn query<T>(
+        &self,
+        operation: &'static str,
+        ask: impl AsyncFn(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<Done<T>, DriverError> {
+        let ask = &ask;
+        with_retries(|n| {
+            attempt(operation, async move {
+                let mut connection = self.acquire(n, operation).await?;
+                ask(&mut connection).await.map_err(|e| pg_error(operation, &e))
+            })
+        })
+        .await
+    }
+
+    /// A connection from the pool. After a failed attempt it is tried first and replaced if it is dead: a
+    /// server that restarted has closed every connection in the pool, not only the one that showed it.
+    async fn acquire(
+        &self,
+        retries: u32,
+        operation: &str,
+    ) -> Result<PoolConnection<Postgres>, DriverError> {
+        let mut left = if retries == 0 { 0 } else { self.max_connections };
+        loop {
+            let mut connection = self.pool.acquire().await.map_err(|e| pg_error(operation, &e))?;
+            if left == 0 || connection.ping().await.is_ok() {
+                return Ok(connection);
+            }
+            left -= 1;
+            // Dead already: detached and dropped, so that the pool opens another.
+            drop(connection.detach());
+        }
+    }
+}
+
+/// Runs one attempt inside [`ATTEMPT_TIMEOUT`].
+async fn attempt<T>(
+    operation: &str,
+    work: impl Future<Output = Result<T, DriverError>>,
+) -> Result<T, DriverError> {
+    match tokio::time::timeout(ATTEMPT_TIMEOUT, work).await {
+        Ok(result) => result,
+        Err(_) => Err(DriverError::timeout(SYSTEM, operation, ATTEMPT_TIMEOUT)),
+    }
+}
+
+fn decode(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::Decode(Box::new(error))
+}
+
+fn count(row: &PgRow, column: usize) -> Result<u64, sqlx::Error> {
+    u64::try_from(row.try_get::<i64, _>(column)?).map_err(decode)
+}
+
+fn audit_event(row: &PgRow) -> Result<AuditEvent, sqlx::Error> {
+    let details: Option<String> = row.try_get(6)?;
+    Ok(AuditEvent {
+        id: row.try_get::<Uuid, _>(0)?,
+        draft: Draft {
+            event_type: row.try_get(1)?,
+            entity_type: row.try_get(2)?,
+            entity_id: row.try_get(3)?,
+            actor_id: row.try_get(4)?,
+            description: row.try_get(5)?,
+            details: serde_json::from_str(details.as_deref().unwrap_or("{}")).map_err(decode)?,
+        },
+        occurred_us: micros_of(row.try_get(7)?),
+        previous_hash: row.try_get(8)?,
+        event_hash: row.try_get(9)?,
+    })
+}

@@ -1,0 +1,182 @@
+//! Redis: the platform's session and cache entries.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{
+    Client, Cmd, ConnectionAddr, ErrorKind as RedisKind, FromRedisValue, InfoDict,
+    IntoConnectionInfo, RedisConnectionInfo, RedisError, ServerErrorKind,
+};
+
+use super::error::chain;
+use super::retry::with_retries;
+use super::{Done, DriverError, ErrorKind, Prefix};
+use crate::endpoint::RedisEndpoint;
+
+const SYSTEM: &str = "redis";
+/// Time to open a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Time for one command. Redis answers in microseconds; past this it hangs.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Commands in flight on the one multiplexed connection; more wait inside the client.
+const CONCURRENCY: usize = 1024;
+/// Time to live of a platform cache entry (`{table}:{id}`), in seconds.
+pub const PLATFORM_TTL_S: u64 = 3600;
+/// Keys looked at per SCAN call and removed per UNLINK call during clean-up.
+const SCAN_COUNT: usize = 1000;
+
+/// A Redis server, over one multiplexed connection that reconnects by itself.
+#[derive(Clone)]
+pub struct RedisDriver {
+    connection: ConnectionManager,
+    prefix: Prefix,
+}
+
+impl RedisDriver {
+    /// Connects and authenticates.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Connection`] where nothing answers, [`ErrorKind::Refused`] on a wrong password.
+    pub async fn connect(endpoint: &RedisEndpoint, prefix: Prefix) -> Result<Self, DriverError> {
+        let operation = format!("connect to {}:{}", endpoint.host, endpoint.port);
+        let settings = RedisConnectionInfo::default().set_password(endpoint.password.expose());
+        let client = ConnectionAddr::Tcp(endpoint.host.clone(), endpoint.port)
+            .into_connection_info()
+            .and_then(|info| Client::open(info.set_redis_settings(settings)))
+            .map_err(|e| redis_error(&operation, &e))?;
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(RESPONSE_TIMEOUT))
+            .set_concurrency_limit(CONCURRENCY)
+            .set_min_delay(Duration::from_millis(20))
+            .set_max_delay(Duration::from_millis(500))
+            .set_number_of_retries(2);
+        let connection = ConnectionManager::new_with_config(client, config)
+            .await
+            .map_err(|e| redis_error(&operation, &e))?;
+        Ok(Self { connection, prefix })
+    }
+
+    async fn run<T: FromRedisValue>(
+        &self,
+        operation: &str,
+        command: &Cmd,
+    ) -> Result<Done<T>, DriverError> {
+        with_retries(|_| async {
+            let mut connection = self.connection.clone();
+            command.query_async(&mut connection).await.map_err(|e| redis_error(operation, &e))
+        })
+        .await
+    }
+
+    /// Stores a session that lives for `ttl_s` seconds.
+    ///
+    /// # Errors
+    /// A key without the run's prefix; anything else as classified.
+    pub async fn put(&self, key: &str, value: &[u8], ttl_s: u64) -> Result<Done<()>, DriverError> {
+        self.prefix.check(SYSTEM, key)?;
+        let mut command = redis::cmd("SET");
+        command.arg(key).arg(value).arg("EX").arg(ttl_s);
+        self.run("SET", &command).await
+    }
+
+    /// The session under `key`, if it is there and still alive.
+    ///
+    /// # Errors
+    /// As classified.
+    pub async fn get(&self, key: &str) -> Result<Done<Option<Bytes>>, DriverError> {
+        let mut command = redis::cmd("GET");
+        command.arg(key);
+        let done: Done<Option<Vec<u8>>> = self.run("GET", &command).await?;
+        Ok(done.map(|value| value.map(Bytes::from)))
+    }
+
+    /// Removes every key of this run that starts with `prefix`, and says how many.
+    ///
+    /// # Errors
+    /// A prefix that is not this run's; anything else as classified.
+    pub async fn delete_prefix(&self, prefix: &str) -> Result<u64, DriverError> {
+        self.prefix.check(SYSTEM, prefix)?;
+        let pattern = format!("{}*", escape_glob(prefix));
+        let mut cursor = 0_u64;
+        let mut removed = 0;
+        loop {
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN_COUNT);
+            let found: Done<(u64, Vec<Vec<u8>>)> = self.run("SCAN", &scan).await?;
+            let (next, mut keys) = found.value;
+            // `odgbench-a*` finds `odgbench-a2…` as well, which is another run's.
+            keys.retain(|key| std::str::from_utf8(key).is_ok_and(|key| self.prefix.owns(key)));
+            if !keys.is_empty() {
+                let mut unlink = redis::cmd("UNLINK");
+                unlink.arg(&keys);
+                removed += self.run::<u64>("UNLINK", &unlink).await?.value;
+            }
+            cursor = next;
+            if cursor == 0 {
+                return Ok(removed);
+            }
+        }
+    }
+
+    /// A real command.
+    ///
+    /// # Errors
+    /// As classified.
+    pub async fn ping(&self) -> Result<Done<()>, DriverError> {
+        let done: Done<String> = self.run("PING", &redis::cmd("PING")).await?;
+        Ok(done.map(drop))
+    }
+
+    /// The server's version as it reports it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] where it reports none; anything else as classified.
+    pub async fn version(&self) -> Result<String, DriverError> {
+        let mut command = redis::cmd("INFO");
+        command.arg("server");
+        let info: Done<InfoDict> = self.run("INFO", &command).await?;
+        info.value.get("redis_version").ok_or_else(|| {
+            DriverError::new(ErrorKind::Protocol, SYSTEM, "INFO", "no redis_version in the answer")
+        })
+    }
+}
+
+/// SCAN's pattern is a glob; the prefix is meant literally.
+fn escape_glob(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '*' | '?' | '[' | ']' | '\\' | '^') {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
+fn redis_error(operation: &str, error: &RedisError) -> DriverError {
+    let kind = if error.is_timeout() {
+        ErrorKind::Timeout
+    } else if error.is_connection_dropped() || error.is_connection_refusal() {
+        ErrorKind::Connection
+    } else {
+        match (error.kind(), error.code()) {
+            (RedisKind::Io, _) => ErrorKind::Connection,
+            (_, Some("OOM")) => ErrorKind::Full,
+            (RedisKind::AuthenticationFailed | RedisKind::InvalidClientConfig, _)
+            | (_, Some("WRONGPASS" | "NOAUTH"))
+            | (RedisKind::Server(ServerErrorKind::NoPerm), _) => ErrorKind::Refused,
+            (RedisKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::TryAgain), _) => {
+                ErrorKind::Throttled
+            }
+            (RedisKind::Parse | RedisKind::UnexpectedReturnType, _) => ErrorKind::Protocol,
+            _ => ErrorKind::Server,
+        }
+    };
+    DriverError::new(kind, SYSTEM, operation, chain(error))
+}
+
+#[cfg(test)]
+#[path = "redis_tests.rs"]
+mod tests;
