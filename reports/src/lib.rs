@@ -8,14 +8,28 @@
 #![forbid(unsafe_code)]
 
 pub mod error;
+mod escape;
+pub mod html;
 pub mod judge;
+pub mod junit;
+pub mod markdown;
+pub mod plots;
 pub mod read;
 pub mod record;
+pub mod render;
+pub mod schema;
 pub mod stats;
 pub mod store;
 pub mod summary;
+pub mod terminal;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 pub mod units;
+mod words;
 
 pub use error::RecordError;
 pub use read::Run;
+pub use render::{RenderedPaths, render_all};
 pub use store::RunWriter;

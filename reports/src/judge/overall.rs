@@ -211,12 +211,12 @@ fn passed(evidence: &Evidence<'_>) -> String {
     };
     let (objectives, features) = held(Verdict::Pass);
     let mut text = format!(
-        "{objectives} required objective{} held, {features} required feature{} as promised",
+        "{objectives} required objective{} and {features} required feature{} hold",
         if objectives == 1 { "" } else { "s" },
         if features == 1 { "" } else { "s" }
     );
     if evidence.ledger.is_some() {
-        text.push_str(", the ledger balances");
+        text.push_str("; the ledger balances");
     }
     text
 }

@@ -52,9 +52,11 @@ pub fn samples_needed(percentile: f64, confidence: f64) -> u64 {
     if !(percentile > 0.0 && confidence > 0.0) {
         return 1;
     }
-    let needed = ((1.0 - confidence).ln() / percentile.ln()).ceil();
+    if percentile >= 1.0 {
+        return u64::MAX;
+    }
     // The cast saturates: an infinite need becomes u64::MAX.
-    if needed.is_nan() { u64::MAX } else { (needed as u64).max(1) }
+    (((1.0 - confidence).ln() / percentile.ln()).ceil() as u64).max(1)
 }
 
 /// About how many samples would make the claim hold if the share above the threshold stayed

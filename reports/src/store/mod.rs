@@ -167,18 +167,24 @@ fn write_run_json(dir: &Path, record: &RunRecord) -> Result<(), RecordError> {
     let mut text = serde_json::to_vec_pretty(record)
         .map_err(|e| RecordError::Io { path: path.clone(), source: std::io::Error::other(e) })?;
     text.push(b'\n');
-    write_atomically(&path, &text)
+    write_atomically(&path, &text, true)
 }
 
-/// Writes a whole file, or leaves what was there.
-pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> Result<(), RecordError> {
+/// Writes a whole file, or leaves what was there. `durable` waits until it is on the device.
+pub(crate) fn write_atomically(
+    path: &Path,
+    content: &[u8],
+    durable: bool,
+) -> Result<(), RecordError> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".tmp");
     let temporary = path.with_file_name(name);
     let write = || {
         let mut file = File::create(&temporary)?;
         file.write_all(content)?;
-        file.sync_all()?;
+        if durable {
+            file.sync_all()?;
+        }
         fs::rename(&temporary, path)
     };
     write().map_err(|e| {
@@ -231,10 +237,10 @@ mod tests {
     fn a_failed_atomic_write_leaves_the_old_file_and_no_copy() {
         let tmp = tempfile::tempdir().unwrap();
         let path = tmp.path().join("missing/run.json");
-        assert!(write_atomically(&path, b"x").is_err());
+        assert!(write_atomically(&path, b"x", false).is_err());
         let path = tmp.path().join("run.json");
-        write_atomically(&path, b"one").unwrap();
-        write_atomically(&path, b"two").unwrap();
+        write_atomically(&path, b"one", false).unwrap();
+        write_atomically(&path, b"two", false).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(tmp.path()).unwrap().count(), 1);
     }

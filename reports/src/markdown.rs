@@ -1,0 +1,286 @@
+//! `report.md`: compact, for pull requests (GitHub takes 65,536 characters).
+
+use crate::escape::markdown;
+use crate::read::Run;
+use crate::record::{RunRecord, Verdict};
+use crate::units;
+use crate::words;
+
+/// GitHub's limit is 65,536 characters; this leaves room for a frame around it.
+const MOST_BYTES: usize = 60_000;
+const MOST_ROWS: usize = 40;
+
+/// The Markdown text of a run, under 60 kB. Foreign text in it cannot begin a tag, a link or a
+/// mention.
+#[must_use]
+pub fn markdown_report(run: &Run) -> String {
+    // Rows are cut until it fits; a record of usual size fits at once.
+    let mut rows = MOST_ROWS;
+    loop {
+        let text = with_rows(run, rows);
+        if text.len() <= MOST_BYTES || rows == 0 {
+            return text;
+        }
+        rows /= 2;
+    }
+}
+
+fn with_rows(run: &Run, rows: usize) -> String {
+    let record = &run.record;
+    let mut out = String::new();
+    out.push_str(&format!(
+        "# {} {}: {} on {}\n\n",
+        icon(record.verdict),
+        record.verdict,
+        text(&record.profile),
+        text(&record.provider)
+    ));
+    out.push_str(&format!("{}\n\n", text(&words::sentence(record))));
+    let marks = words::marks(record);
+    if !marks.is_empty() {
+        let marks: Vec<String> =
+            marks.iter().take(12).map(|m| format!("**{}**", text(m))).collect();
+        out.push_str(&format!("Marked: {}\n\n", marks.join(" · ")));
+    }
+    for reason in record.reasons.iter().take(rows.max(3)) {
+        out.push_str(&format!("- {}\n", text(reason)));
+    }
+    out.push('\n');
+    out.push_str(&format!(
+        "{}. Measured for {} after {} of warm-up; {} of the schedule held; ledger {}.\n\n",
+        text(&words::load(record)),
+        units::seconds(record.config.duration_s),
+        units::seconds(record.config.warmup_s),
+        units::percent(record.generator.held),
+        words::ledger_state(record)
+    ));
+    objectives(&mut out, record, rows);
+    features(&mut out, record, rows);
+    ledger(&mut out, record, rows);
+    operations(&mut out, run, rows);
+    components(&mut out, record, rows);
+    if !record.warnings.is_empty() {
+        out.push_str("## Warnings\n\n");
+        for w in record.warnings.iter().take(rows) {
+            out.push_str(&format!("- {} *{}*\n", text(&w.text), text(&w.action)));
+        }
+        out.push('\n');
+    }
+    provenance(&mut out, record);
+    for note in run.notes.iter().take(rows) {
+        out.push_str(&format!("\n> {}\n", text(note)));
+    }
+    out
+}
+
+fn text(s: &str) -> String {
+    markdown(s, 240)
+}
+
+fn icon(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "✅",
+        Verdict::Fail => "❌",
+        Verdict::Invalid => "🚫",
+        Verdict::Inconclusive => "❔",
+        Verdict::NotVerified => "➖",
+    }
+}
+
+/// A table; `right` says from which column on cells are figures.
+fn table(
+    out: &mut String,
+    title: &str,
+    headers: &[&str],
+    right: usize,
+    rows: Vec<Vec<String>>,
+    most: usize,
+) {
+    if rows.is_empty() {
+        return;
+    }
+    out.push_str(&format!("## {title}\n\n| {} |\n|", headers.join(" | ")));
+    for i in 0..headers.len() {
+        out.push_str(if i >= right { "---:|" } else { "---|" });
+    }
+    out.push('\n');
+    for row in rows.iter().take(most) {
+        out.push_str(&format!("| {} |\n", row.join(" | ")));
+    }
+    if rows.len() > most {
+        out.push_str(&format!("\n{} more in run.json.\n", rows.len() - most));
+    }
+    out.push('\n');
+}
+
+fn with_marks(name: &str, marks: &[String]) -> String {
+    let mut out = text(name);
+    for mark in marks.iter().take(6) {
+        out.push_str(&format!(" *({})*", text(mark)));
+    }
+    out
+}
+
+fn objectives(out: &mut String, record: &RunRecord, most: usize) {
+    let rows = record
+        .objectives
+        .iter()
+        .map(|o| {
+            let name = format!("{} {}", o.operation, o.metric);
+            let marks = words::operation_marks(record, &o.operation);
+            vec![
+                format!("{} {}", icon(o.verdict), o.verdict),
+                with_marks(&name, &marks),
+                if o.required { text(&o.origin) } else { format!("{}, optional", text(&o.origin)) },
+                text(&o.threshold),
+                text(&o.measured),
+                text(o.upper99.as_deref().unwrap_or("–")),
+                units::count(o.samples),
+            ]
+        })
+        .collect();
+    let headers =
+        ["verdict", "objective", "origin", "threshold", "measured", "at most (99 %)", "samples"];
+    table(out, "Objectives", &headers, 3, rows, most);
+}
+
+fn features(out: &mut String, record: &RunRecord, most: usize) {
+    let rows = record
+        .features
+        .iter()
+        .map(|f| {
+            let fidelity = f.fidelity.map_or("–", |f| f.label());
+            vec![
+                format!("{} {}", icon(f.verdict), f.verdict),
+                text(&f.feature),
+                text(&f.promised),
+                fidelity.to_owned(),
+                text(&f.answered),
+            ]
+        })
+        .collect();
+    let headers = ["verdict", "feature", "promised", "fidelity", "what answered"];
+    table(out, "Features", &headers, 5, rows, most);
+}
+
+fn ledger(out: &mut String, record: &RunRecord, most: usize) {
+    let rows = record
+        .ledger
+        .hops
+        .iter()
+        .map(|h| {
+            let figures = [h.reached, h.lost, h.duplicated, h.reordered, h.corrupted];
+            std::iter::once(text(&h.hop)).chain(figures.map(units::count)).collect()
+        })
+        .collect();
+    let headers = ["hop", "reached", "lost", "duplicated", "reordered", "corrupted"];
+    table(out, "Ledger", &headers, 1, rows, most);
+}
+
+fn operations(out: &mut String, run: &Run, most: usize) {
+    let seconds = run.measured_s();
+    let dur = |ns: u64| units::duration_ns(ns as f64);
+    let rows = run
+        .record
+        .operations
+        .iter()
+        .map(|o| {
+            vec![
+                with_marks(&o.name, &words::operation_marks(&run.record, &o.name)),
+                units::count(o.completed),
+                units::count(words::errors(o)),
+                units::rate(o.completed as f64 / seconds),
+                dur(o.response.p50_ns),
+                dur(o.response.p99_ns),
+                dur(o.response.p999_ns),
+                dur(o.response.max_ns),
+                dur(o.service.p99_ns),
+            ]
+        })
+        .collect();
+    let headers =
+        ["operation", "completed", "errors", "/s", "p50", "p99", "p99.9", "max", "service p99"];
+    table(out, "Operations (response time)", &headers, 1, rows, most);
+}
+
+fn components(out: &mut String, record: &RunRecord, most: usize) {
+    let rows = record
+        .implementations
+        .iter()
+        .map(|i| {
+            vec![
+                text(&i.component),
+                text(&format!("{} {}", i.name, i.version)),
+                i.fidelity.to_string(),
+                text(i.note.as_deref().unwrap_or("")),
+            ]
+        })
+        .collect();
+    table(out, "Stack", &["component", "implementation", "fidelity", "note"], 4, rows, most);
+}
+
+fn provenance(out: &mut String, record: &RunRecord) {
+    let h = &record.host;
+    out.push_str(&format!(
+        "## Provenance\n\nRun {}, odg-bench {}, started {}. Host: {}, {} cores, {}, {}, kernel {}. \
+         Seed {}, configuration {}.\n\n",
+        text(&record.run_id),
+        text(&record.tool_version),
+        text(&record.started_at),
+        text(&h.cpu_model),
+        h.cores,
+        units::memory(h.memory_bytes),
+        text(&h.os),
+        text(&h.kernel),
+        record.config.seed,
+        text(record.config.hash.get(..12).unwrap_or(&record.config.hash))
+    ));
+    // In a code span nothing is escaped, so the words must not hold a back-tick or a new line.
+    let command: String = words::command(record)
+        .chars()
+        .take(2_000)
+        .map(|c| if c == '`' || c.is_control() { ' ' } else { c })
+        .collect();
+    out.push_str(&format!("Repeat it: `{command}`\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn it_says_what_a_reviewer_needs() {
+        let text = markdown_report(&testing::run());
+        for part in [
+            "# ✅ PASS: small on local",
+            "kafka.publish",
+            "**fake s3**",
+            "Repeat it: `odg-bench run",
+        ] {
+            assert!(text.replace('\\', "").contains(part), "{part} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn it_stays_under_the_limit_however_large_the_record() {
+        let mut run = testing::run();
+        let operation = run.record.operations[0].clone();
+        let objective = run.record.objectives[0].clone();
+        let feature = run.record.features[0].clone();
+        for i in 0..10_000 {
+            let mut o = operation.clone();
+            o.name = format!("{i}.{}", "_".repeat(500));
+            run.record.operations.push(o);
+            let mut o = objective.clone();
+            o.source = "*".repeat(500);
+            o.operation = "|".repeat(500);
+            run.record.objectives.push(o);
+            let mut f = feature.clone();
+            f.answered = "<".repeat(5000);
+            run.record.features.push(f);
+        }
+        let text = markdown_report(&run);
+        assert!(text.len() <= MOST_BYTES, "{} bytes", text.len());
+    }
+}

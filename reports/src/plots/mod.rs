@@ -1,0 +1,121 @@
+//! Charts as SVG text, with the table behind each.
+//!
+//! Colours are CSS classes, so that a chart follows the light or dark scheme of the page around
+//! it; a chart saved as a file of its own carries the style sheet inside.
+
+mod axis;
+mod canvas;
+mod latency;
+mod rates;
+mod resources;
+mod series;
+
+use crate::error::RecordError;
+use crate::read::Run;
+
+pub(crate) use canvas::STYLE;
+
+/// A chart with what a page needs to show it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Chart {
+    /// File name without `.svg`: letters, digits and hyphens only.
+    pub slug: String,
+    /// What it shows, for people.
+    pub title: String,
+    /// How to read it: what a point is, what was left out.
+    pub note: String,
+    /// SVG text without a style sheet, to be set into a page that has [`style_sheet`].
+    pub svg: String,
+    /// The figures behind it.
+    pub table: ChartTable,
+}
+
+impl Chart {
+    /// SVG text that stands on its own.
+    #[must_use]
+    pub fn standalone(&self) -> String {
+        match self.svg.find('>') {
+            Some(at) => {
+                let (head, body) = self.svg.split_at(at + 1);
+                format!("{head}<style>{STYLE}</style>{body}")
+            }
+            None => self.svg.clone(),
+        }
+    }
+}
+
+/// The table behind a chart. Every row has as many cells as there are headers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct ChartTable {
+    /// Column headers, with units.
+    pub headers: Vec<String>,
+    /// Cells.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// The charts of a run, by section of the report.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Charts {
+    /// Throughput over time, one per system.
+    pub throughput: Vec<Chart>,
+    /// Latency over time and percentile curve, side by side, one pair per operation.
+    pub latency: Vec<Chart>,
+    /// CPU per component, backlog.
+    pub resources: Vec<Chart>,
+    /// What was left out, where anything was.
+    pub left_out: Vec<String>,
+}
+
+impl Charts {
+    /// Every chart, in the order of the report.
+    pub fn iter(&self) -> impl Iterator<Item = &Chart> {
+        self.throughput.iter().chain(&self.latency).chain(&self.resources)
+    }
+}
+
+/// Most systems, and most operations, that get charts of their own.
+pub(crate) const MOST: usize = 16;
+
+/// Draws every chart of a run.
+///
+/// # Errors
+/// A chart cannot be drawn; its name is in the error.
+pub fn charts(run: &Run) -> Result<Charts, RecordError> {
+    let mut charts = Charts::default();
+    let operations = &run.record.operations;
+    if operations.len() > MOST {
+        charts.left_out.push(format!(
+            "Charts are drawn for the first {MOST} of {} operations; the figures of all are in \
+             run.json.",
+            operations.len()
+        ));
+    }
+    charts.throughput = rates::throughput(run)?;
+    for (index, operation) in operations.iter().take(MOST).enumerate() {
+        charts.latency.push(latency::over_time(run, operation, index)?);
+        charts.latency.push(latency::percentiles(run, operation, index)?);
+    }
+    charts.resources.push(resources::cpu(run)?);
+    charts.resources.push(rates::backlog(run)?);
+    Ok(charts)
+}
+
+/// A name as part of a file name; the index keeps two names apart that read alike.
+pub(crate) fn slug(prefix: &str, name: &str, index: usize) -> String {
+    let mut out = format!("{prefix}-{:02}-", index + 1);
+    for c in name.chars().take(40) {
+        out.push(if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' });
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_cannot_leave_the_directory_or_collide() {
+        assert_eq!(slug("latency", "../../etc/passwd", 0), "latency-01-------etc-passwd");
+        assert_ne!(slug("latency", "a.b", 0), slug("latency", "a-b", 1));
+    }
+}

@@ -1,0 +1,51 @@
+//! Every page and chart of a run, made again from its files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::RecordError;
+use crate::read::Run;
+use crate::store::write_atomically;
+use crate::{html, junit, markdown, plots};
+
+/// Where [`render_all`] put things.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderedPaths {
+    /// `report.html`.
+    pub html: PathBuf,
+    /// `report.md`.
+    pub markdown: PathBuf,
+    /// `junit.xml`.
+    pub junit: PathBuf,
+    /// `plots/*.svg`.
+    pub plots: Vec<PathBuf>,
+}
+
+/// Makes `report.html`, `report.md`, `junit.xml` and `plots/*.svg` from the other files of a run
+/// directory, and replaces those that are there. `run.json` is never written.
+///
+/// # Errors
+/// The run cannot be read ([`Run::open`]), a chart or page cannot be made, or a file cannot be
+/// written.
+pub fn render_all(dir: &Path) -> Result<RenderedPaths, RecordError> {
+    let run = Run::open(dir)?;
+    let charts = plots::charts(&run)?;
+    let plots_dir = dir.join("plots");
+    fs::create_dir_all(&plots_dir).map_err(|e| RecordError::io(&plots_dir, e))?;
+    let mut plots = Vec::new();
+    for chart in charts.iter() {
+        let path = plots_dir.join(format!("{}.svg", chart.slug));
+        write_atomically(&path, chart.standalone().as_bytes(), false)?;
+        plots.push(path);
+    }
+    let paths = RenderedPaths {
+        html: dir.join("report.html"),
+        markdown: dir.join("report.md"),
+        junit: dir.join("junit.xml"),
+        plots,
+    };
+    write_atomically(&paths.html, html::html_report(&run, charts)?.as_bytes(), false)?;
+    write_atomically(&paths.markdown, markdown::markdown_report(&run).as_bytes(), false)?;
+    write_atomically(&paths.junit, junit::junit(&run.record).as_bytes(), false)?;
+    Ok(paths)
+}

@@ -1,0 +1,346 @@
+//! The record from writing to reading to rendering, whole and broken.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use crate::error::RecordError;
+use crate::read::Run;
+use crate::record::{RunState, SCHEMA_VERSION, Verdict};
+use crate::store::{JOURNAL, LATENCY_LOG, RUN_JSON, SERIES};
+use crate::testing;
+use crate::{html, junit, markdown, plots, render_all};
+
+fn error_of(dir: &Path) -> RecordError {
+    let error = Run::open(dir).unwrap_err();
+    let text = error.to_string();
+    assert!(!text.contains('\n'), "an error is one line: {text}");
+    error
+}
+
+fn append(path: &Path, text: &str) {
+    let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+#[test]
+fn a_run_comes_back_as_it_was_written() {
+    let tmp = tempfile::tempdir().unwrap();
+    let written = testing::write(tmp.path());
+    let run = Run::open(tmp.path()).unwrap();
+    assert_eq!(run.record, written);
+    assert!(run.notes.is_empty(), "{:?}", run.notes);
+    let seconds = (testing::WARMUP_S + testing::DURATION_S) as usize;
+    assert_eq!(run.series.len(), seconds * written.operations.len());
+    assert_eq!(run.resources.len(), seconds * 5);
+    assert!((run.measured_s() - f64::from(testing::DURATION_S)).abs() < 1e-9);
+    // Merged from the log, without the warm-up, the percentiles are those of the record.
+    for operation in &written.operations {
+        let both = &run.histograms[&operation.name];
+        assert_eq!(both.response.len(), operation.completed);
+        assert_eq!(both.response.value_at_quantile(0.99), operation.response.p99_ns);
+        assert_eq!(both.service.value_at_quantile(0.99), operation.service.p99_ns);
+    }
+}
+
+#[test]
+fn a_killed_run_is_rebuilt_from_what_it_had_written() {
+    let tmp = tempfile::tempdir().unwrap();
+    let (writer, whole) = testing::write_without_end(tmp.path());
+    drop(writer);
+    let run = Run::open(tmp.path()).unwrap();
+    let record = &run.record;
+    assert_eq!(record.state, RunState::Interrupted);
+    assert_eq!((record.verdict, record.exit_code), (Verdict::Inconclusive, 4));
+    assert_eq!(record.reasons, ["interrupted after 65 s"]);
+    assert!(record.marks.contains(&"interrupted".to_owned()));
+    assert!(record.objectives.is_empty());
+    for (rebuilt, measured) in record.operations.iter().zip(&whole.operations) {
+        assert_eq!(rebuilt.name, measured.name);
+        assert_eq!(rebuilt.completed, measured.completed);
+        assert_eq!(rebuilt.response.p99_ns, measured.response.p99_ns);
+        assert_eq!(rebuilt.component, measured.component);
+    }
+    assert!(!record.resources.is_empty());
+    render_all(tmp.path()).unwrap();
+    assert!(!tmp.path().join(RUN_JSON).exists(), "a report invents no run.json");
+    let page = fs::read_to_string(tmp.path().join("report.html")).unwrap();
+    assert!(page.contains("<span class=\"mark\">interrupted</span>"));
+}
+
+#[test]
+fn a_torn_last_line_is_left_out_of_every_file_and_noted() {
+    let tmp = tempfile::tempdir().unwrap();
+    drop(testing::write_without_end(tmp.path()));
+    append(&tmp.path().join(JOURNAL), r#"{"type":"interval","rows":[{"t_s":66"#);
+    append(&tmp.path().join(SERIES), "66.000,1.000,kafka.pub");
+    append(&tmp.path().join(LATENCY_LOG), "Tag=kafka.publish:response,65.000,1.0");
+    let run = Run::open(tmp.path()).unwrap();
+    assert_eq!(run.notes.len(), 3, "{:?}", run.notes);
+    assert_eq!(run.record.reasons, ["interrupted after 65 s"]);
+}
+
+#[test]
+fn cutting_a_file_anywhere_gives_a_run_or_one_clear_line() {
+    let tmp = tempfile::tempdir().unwrap();
+    testing::write(tmp.path());
+    for name in [RUN_JSON, JOURNAL, SERIES, LATENCY_LOG] {
+        let path = tmp.path().join(name);
+        let whole = fs::read(&path).unwrap();
+        for part in 0..12 {
+            fs::write(&path, &whole[..whole.len() * part / 12]).unwrap();
+            if let Err(error) = Run::open(tmp.path()) {
+                assert!(error.to_string().contains(name), "{error}");
+            }
+        }
+        fs::write(&path, &whole).unwrap();
+    }
+}
+
+#[test]
+fn a_record_without_its_side_files_still_opens_and_says_what_is_missing() {
+    let tmp = tempfile::tempdir().unwrap();
+    testing::write(tmp.path());
+    for name in [JOURNAL, LATENCY_LOG] {
+        fs::remove_file(tmp.path().join(name)).unwrap();
+    }
+    assert_eq!(Run::open(tmp.path()).unwrap().notes.len(), 2);
+    render_all(tmp.path()).unwrap();
+}
+
+#[test]
+fn the_journal_alone_is_enough() {
+    let tmp = tempfile::tempdir().unwrap();
+    drop(testing::write_without_end(tmp.path()));
+    for name in [SERIES, LATENCY_LOG] {
+        fs::remove_file(tmp.path().join(name)).unwrap();
+    }
+    let run = Run::open(tmp.path()).unwrap();
+    assert_eq!(run.record.reasons, ["interrupted after 65 s"]);
+    assert!(run.record.operations[0].completed > 50_000);
+    render_all(tmp.path()).unwrap();
+}
+
+#[test]
+fn a_foreign_empty_or_missing_directory_is_named_as_such() {
+    let tmp = tempfile::tempdir().unwrap();
+    assert!(matches!(error_of(tmp.path()), RecordError::NotARun { .. }));
+    assert!(matches!(error_of(&tmp.path().join("no")), RecordError::NotADirectory { .. }));
+    fs::write(tmp.path().join(JOURNAL), "").unwrap();
+    assert!(matches!(error_of(tmp.path()), RecordError::Corrupt { line: 1, .. }));
+    fs::write(tmp.path().join(RUN_JSON), "{}\n").unwrap();
+    assert!(error_of(tmp.path()).to_string().contains("schema_version"));
+}
+
+#[test]
+fn a_newer_major_version_is_refused_and_a_newer_minor_one_is_read() {
+    let tmp = tempfile::tempdir().unwrap();
+    testing::write(tmp.path());
+    let path = tmp.path().join(RUN_JSON);
+    let text = fs::read_to_string(&path).unwrap();
+    let now = format!("\"schema_version\": \"{SCHEMA_VERSION}\"");
+    for (version, newer) in [("2.0", true), ("1.9", false)] {
+        let changed = text.replace(&now, &format!("\"schema_version\": \"{version}\""));
+        assert_ne!(changed, text);
+        fs::write(&path, changed).unwrap();
+        match Run::open(tmp.path()) {
+            Err(RecordError::NewerSchema { found, .. }) => assert!(newer && found == version),
+            other => assert!(!newer && other.is_ok()),
+        }
+    }
+}
+
+#[test]
+fn an_edited_line_is_named_with_its_number() {
+    let tmp = tempfile::tempdir().unwrap();
+    testing::write(tmp.path());
+    for (name, line) in [(SERIES, 3), (JOURNAL, 2), (LATENCY_LOG, 9)] {
+        let path = tmp.path().join(name);
+        let whole = fs::read_to_string(&path).unwrap();
+        let mut lines: Vec<&str> = whole.lines().collect();
+        lines[line - 1] = "edited by hand";
+        fs::write(&path, lines.join("\n") + "\n").unwrap();
+        match error_of(tmp.path()) {
+            RecordError::Corrupt { line: found, path: at, .. } => {
+                assert_eq!(found, line, "{name}");
+                assert_eq!(at, path);
+            }
+            other => panic!("{name}: {other}"),
+        }
+        fs::write(&path, whole).unwrap();
+    }
+    let path = tmp.path().join(SERIES);
+    let whole = fs::read_to_string(&path).unwrap();
+    for absurd in ["NaN", "inf", "-1", "1e999"] {
+        append(&path, &format!("{absurd},1,kafka.publish,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0\n"));
+        assert!(error_of(tmp.path()).to_string().contains(absurd));
+        fs::write(&path, &whole).unwrap();
+    }
+}
+
+#[test]
+fn figures_that_are_not_finite_are_written_as_zero_and_said() {
+    let tmp = tempfile::tempdir().unwrap();
+    let (writer, mut record) = testing::write_without_end(tmp.path());
+    record.generator.held = f64::NAN;
+    record.operations[0].response.mean_ns = f64::INFINITY;
+    record.objectives[0].ratio = Some(f64::NAN);
+    writer.finish(&record).unwrap();
+    let read = Run::open(tmp.path()).unwrap().record;
+    assert_eq!(read.generator.held, 0.0);
+    assert_eq!(read.objectives[0].ratio, None);
+    assert!(read.warnings.iter().any(|w| w.code == "not_finite"));
+}
+
+#[test]
+fn every_page_is_made_and_the_html_needs_no_network_and_no_script() {
+    let tmp = tempfile::tempdir().unwrap();
+    testing::write(tmp.path());
+    let paths = render_all(tmp.path()).unwrap();
+    assert!(paths.plots.len() > 10);
+    for path in paths.plots.iter().chain([&paths.html, &paths.markdown, &paths.junit]) {
+        assert!(fs::metadata(path).unwrap().len() > 100, "{}", path.display());
+    }
+    let page = fs::read_to_string(&paths.html).unwrap();
+    assert!(page.len() < 5_000_000);
+    assert!(!page.contains("<script") && !page.contains("<link") && !page.contains("@import"));
+    for url in page.match_indices("http") {
+        assert!(
+            page[url.0..].starts_with("http://www.w3.org/2000/svg")
+                || page[url.0..].starts_with("http-equiv")
+        );
+    }
+    for part in ["PASS", "kafka.publish", "58,514", "≤ 24.1 ms", "odg-bench run --profile small"]
+    {
+        assert!(page.contains(part), "{part}");
+    }
+    for chart in &paths.plots {
+        let svg = fs::read_to_string(chart).unwrap();
+        assert!(svg.starts_with("<svg class=\"odg-chart\"") && svg.trim_end().ends_with("</svg>"));
+        assert!(
+            !svg.contains("fill=\"#0000") && !svg.contains("stroke=\"#0000"),
+            "a colour is left"
+        );
+    }
+}
+
+#[test]
+fn marks_stand_at_the_top_and_beside_the_figures_they_touch() {
+    let mut run = testing::run();
+    run.record.config.scale = 0.25;
+    run.record.state = RunState::Interrupted;
+    let page = html::html_report(&run, plots::charts(&run).unwrap()).unwrap();
+    let top = &page[..page.find("<main>").unwrap()];
+    for mark in ["fake s3", "load × 0.25", "interrupted"] {
+        assert!(top.contains(&format!("<span class=\"mark\">{mark}</span>")), "{mark}");
+    }
+    let objectives =
+        &page[page.find("id=\"objectives\"").unwrap()..page.find("id=\"features\"").unwrap()];
+    assert!(objectives.contains("s3.put <span class=\"mark\">fake</span> <span class=\"mark\">load × 0.25</span> <span class=\"mark\">interrupted</span>"), "{objectives}");
+}
+
+#[test]
+fn hostile_names_inject_nothing_anywhere() {
+    let mut run = testing::run();
+    let names = run.record.operations.iter().map(|o| o.name.clone()).collect::<Vec<_>>();
+    let poison = "<script>alert(1)</script>\"'><img src=x onerror=y>|[a](javascript:b)`*@all]]>{{1234*1001}}";
+    testing::poison(&mut run.record, poison);
+    for row in &mut run.series {
+        row.operation.push_str(poison);
+    }
+    for row in &mut run.resources {
+        row.component.push_str(poison);
+    }
+    for name in names {
+        let both = run.histograms.remove(&name).unwrap();
+        run.histograms.insert(format!("{name}{poison}"), both);
+    }
+    run.notes.push(poison.to_owned());
+    let charts = plots::charts(&run).unwrap();
+    for chart in charts.iter() {
+        assert!(!chart.slug.contains(|c: char| !c.is_ascii_alphanumeric() && c != '-'));
+        assert!(!chart.svg.contains("<script") && !chart.svg.contains("<img"));
+    }
+    let page = html::html_report(&run, charts).unwrap();
+    assert!(page.contains("&lt;script&gt;"), "the names are shown");
+    assert!(
+        !page.contains("<script") && !page.contains("<img") && !page.contains("1235234"),
+        "no tag, no evaluation"
+    );
+    let xml = junit::junit(&run.record);
+    assert!(!xml.contains("<script") && !xml.contains("<img") && !xml.contains("]]>"));
+    let text = markdown::markdown_report(&run);
+    assert!(!text.contains("<script") && !text.contains("<img") && !text.contains("@all"));
+    assert!(!text.contains("](javascript"));
+}
+
+#[test]
+fn a_run_without_any_sample_still_renders_and_no_chart_is_empty() {
+    let mut run = testing::run();
+    run.series.clear();
+    run.resources.clear();
+    run.histograms.clear();
+    run.record.objectives.clear();
+    run.record.features.clear();
+    run.record.ledger = crate::record::LedgerSummary::default();
+    for operation in &mut run.record.operations {
+        let name = operation.name.clone();
+        *operation = crate::record::OperationSummary { name, ..Default::default() };
+    }
+    let charts = plots::charts(&run).unwrap();
+    assert!(charts.iter().all(|c| c.svg.contains("no samples")));
+    html::html_report(&run, charts).unwrap();
+    assert!(markdown::markdown_report(&run).contains("PASS"));
+}
+
+#[test]
+fn ten_thousand_operations_and_absurd_figures_render() {
+    let mut run = testing::run();
+    let mut operation = run.record.operations[0].clone();
+    operation.response.max_ns = u64::MAX;
+    operation.response.mean_ns = f64::MAX;
+    operation.completed = u64::MAX;
+    for i in 0..10_000 {
+        operation.name = format!("op.{i}");
+        run.record.operations.push(operation.clone());
+    }
+    run.record.config.volume_bytes_per_day = f64::MAX;
+    run.record.config.duration_s = -1.0;
+    run.record.config.warmup_s = f64::MAX;
+    let charts = plots::charts(&run).unwrap();
+    let page = html::html_report(&run, charts).unwrap();
+    assert!(page.len() < 5_000_000);
+    assert!(page.contains("200 of 10007 operations are listed"));
+}
+
+/// Leaves a rendered run at `ODG_SAMPLE_REPORT`, for a look at it in a browser.
+#[test]
+fn the_sample_report_renders_for_every_verdict() {
+    let tmp = tempfile::tempdir().unwrap();
+    for verdict in [
+        Verdict::Pass,
+        Verdict::NotVerified,
+        Verdict::Inconclusive,
+        Verdict::Invalid,
+        Verdict::Fail,
+    ] {
+        let keep = std::env::var_os("ODG_SAMPLE_REPORT").map(std::path::PathBuf::from);
+        let dir = keep.unwrap_or_else(|| tmp.path().to_path_buf()).join(format!("{verdict:?}"));
+        let (writer, mut record) = testing::write_without_end(&dir);
+        record.verdict = verdict;
+        if verdict == Verdict::Fail {
+            record.objectives[1].verdict = Verdict::Fail;
+            record.objectives[1].ratio = Some(1.7);
+            record.objectives[1].measured = "850 ms".into();
+            record.features[3].verdict = Verdict::Inconclusive;
+            record.ledger.hops[3].lost = 12;
+            record.ledger.balanced = false;
+            record.operations[1].errors = [("timeout".into(), 3), ("refused".into(), 1)].into();
+            record.config.scale = 0.5;
+        }
+        writer.finish(&record).unwrap();
+        render_all(&dir).unwrap();
+        let page = fs::read_to_string(dir.join("report.html")).unwrap();
+        assert!(page.contains(verdict.label()));
+    }
+}
