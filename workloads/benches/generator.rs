@@ -42,7 +42,7 @@ fn generator(c: &mut Criterion) {
     }
 
     let mut schedule =
-        Schedule::new(Arrivals::Poisson, 1e9, std::time::Duration::from_secs(86_400), 1);
+        Schedule::new(Arrivals::Poisson, 1e9, std::time::Duration::from_secs(86_400), 1, 0);
     group.bench_function("schedule one Poisson arrival", |b| b.iter(|| schedule.next()));
 
     let mut source = EventSource::new(Pool::fixed(CEILING_EVENT_BYTES, 1), 1);

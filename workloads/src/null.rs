@@ -33,7 +33,7 @@ impl NullRun {
         let recorder = Recorder::new(vec![operation], (0, u64::MAX));
         let lane = recorder.operations().next().map(|(id, _)| recorder.lane(id));
         // A rate far above any machine's, so that every arrival is already due.
-        let schedule = Schedule::new(Arrivals::Poisson, 1e9, Duration::from_secs(86_400), seed);
+        let schedule = Schedule::new(Arrivals::Poisson, 1e9, Duration::from_secs(86_400), seed, 0);
         Self {
             clock: Clock::starting_in(Duration::ZERO),
             schedule: Merged::new(vec![schedule]),

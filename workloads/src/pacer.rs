@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn nothing_is_handed_over_early_and_nothing_is_left_out() {
         let clock = Clock::starting_in(Duration::from_millis(5));
-        let schedule = Schedule::new(Arrivals::Poisson, 2_000.0, Duration::from_millis(200), 5);
+        let schedule = Schedule::new(Arrivals::Poisson, 2_000.0, Duration::from_millis(200), 5, 0);
         let expected: Vec<u64> = schedule.clone().collect();
         let mut seen = Vec::new();
         let count = pace(Merged::new(vec![schedule]), &clock, &AtomicBool::new(false), |a, now| {
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn a_slow_receiver_delays_hand_over_but_never_changes_the_intended_starts() {
         let clock = Clock::starting_in(Duration::ZERO);
-        let schedule = Schedule::new(Arrivals::Constant, 1_000.0, Duration::from_millis(50), 5);
+        let schedule = Schedule::new(Arrivals::Constant, 1_000.0, Duration::from_millis(50), 5, 0);
         let expected: Vec<u64> = schedule.clone().collect();
         let mut seen = Vec::new();
         pace(Merged::new(vec![schedule]), &clock, &AtomicBool::new(false), |a, _| {

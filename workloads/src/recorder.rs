@@ -59,8 +59,9 @@ pub struct Tally {
     pub bytes: u64,
     /// Response and service times outside the histogram's range.
     pub out_of_range: [u64; 2],
-    /// Sum of the service times of all that ended, in nanoseconds (exact, for Little's law).
-    pub service_sum_ns: u64,
+    /// Sum over all that ended of the part of [actual start, end] that lies in the measured part, in
+    /// nanoseconds: the right-hand side of Little's law over a finite window.
+    pub overlap_ns: u64,
 }
 
 impl Default for Tally {
@@ -74,7 +75,7 @@ impl Default for Tally {
             retries: 0,
             bytes: 0,
             out_of_range: [0; 2],
-            service_sum_ns: 0,
+            overlap_ns: 0,
         }
     }
 }
@@ -89,7 +90,7 @@ impl Tally {
         self.retries = 0;
         self.bytes = 0;
         self.out_of_range = [0; 2];
-        self.service_sum_ns = 0;
+        self.overlap_ns = 0;
     }
 
     /// Adds another tally of the same operation.
@@ -112,7 +113,7 @@ impl Tally {
         for (into, from) in self.out_of_range.iter_mut().zip(other.out_of_range) {
             *into += from;
         }
-        self.service_sum_ns += other.service_sum_ns;
+        self.overlap_ns += other.overlap_ns;
     }
 
     /// Operations that ended in an error.
@@ -192,7 +193,10 @@ impl Lane {
         let mut tallies = lock(&self.state);
         let tally = &mut tallies[self.part(span.intended_ns)];
         tally.retries += u64::from(retries);
-        tally.service_sum_ns = tally.service_sum_ns.saturating_add(service);
+        tally.overlap_ns += span
+            .end_ns
+            .min(self.measured_ns.1)
+            .saturating_sub(span.start_ns.max(self.measured_ns.0));
         match outcome {
             Outcome::Completed { bytes } => {
                 tally.completed += 1;

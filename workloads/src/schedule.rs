@@ -143,13 +143,18 @@ pub struct Schedule {
 
 impl Schedule {
     /// A stream of `rate` arrivals per second (on the day's average, for [`Arrivals::Day`]) over
-    /// `length`. The same arguments give the same stream, always.
-    pub fn new(arrivals: Arrivals, rate: f64, length: Duration, seed: u64) -> Self {
+    /// `length`. The same arguments give the same stream, always. Streams of one run share `seed`, and
+    /// with it the day's bursts; `stream` tells their arrivals apart.
+    pub fn new(arrivals: Arrivals, rate: f64, length: Duration, seed: u64, stream: u64) -> Self {
         Self {
             arrivals,
             curve: matches!(arrivals, Arrivals::Day(_)).then(|| DayCurve::new(seed)),
             rate: if rate.is_finite() { rate.max(0.0) } else { 0.0 },
-            rng: ChaCha8Rng::seed_from_u64(seed),
+            rng: {
+                let mut rng = ChaCha8Rng::seed_from_u64(seed);
+                rng.set_stream(stream);
+                rng
+            },
             index: 0,
             t: 0.0,
             length: length.as_secs_f64(),
@@ -269,14 +274,14 @@ mod tests {
 
     #[test]
     fn a_constant_schedule_has_equal_gaps_and_the_asked_count() {
-        let schedule = Schedule::new(Arrivals::Constant, 250.0, Duration::from_secs(4), 1);
+        let schedule = Schedule::new(Arrivals::Constant, 250.0, Duration::from_secs(4), 1, 0);
         assert_eq!(schedule.clone().count(), 1000);
         assert!(gaps(schedule).iter().all(|g| (g - 0.004).abs() < 1e-8));
     }
 
     #[test]
     fn poisson_gaps_have_the_mean_and_the_variance_of_an_exponential() {
-        let gaps = gaps(Schedule::new(Arrivals::Poisson, 1000.0, Duration::from_secs(100), 7));
+        let gaps = gaps(Schedule::new(Arrivals::Poisson, 1000.0, Duration::from_secs(100), 7, 0));
         let n = gaps.len() as f64;
         let mean = gaps.iter().sum::<f64>() / n;
         let var = gaps.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / n;
@@ -288,7 +293,7 @@ mod tests {
     #[test]
     fn a_whole_day_offers_the_daily_count_whatever_its_curve() {
         let slice = day(0.0, 24.0, 864.0);
-        let schedule = Schedule::new(slice, 5_000.0, Duration::from_secs(100), 3);
+        let schedule = Schedule::new(slice, 5_000.0, Duration::from_secs(100), 3, 0);
         assert!((schedule.mean_rate() - 5_000.0).abs() < 1e-6);
         let count = schedule.count() as f64;
         assert!((count - 500_000.0).abs() < 5.0 * 500_000f64.sqrt(), "{count}");
@@ -297,7 +302,7 @@ mod tests {
     #[test]
     fn a_busy_hour_offers_more_than_a_quiet_one_and_ends_with_its_window() {
         let count = |from: f64| {
-            Schedule::new(day(from, from + 1.0, 60.0), 1_000.0, Duration::from_secs(3600), 11)
+            Schedule::new(day(from, from + 1.0, 60.0), 1_000.0, Duration::from_secs(3600), 11, 0)
                 .inspect(|t| assert!(*t < 60_000_000_000))
                 .count()
         };
@@ -315,7 +320,7 @@ mod tests {
         #[test]
         fn the_same_seed_gives_the_same_ordered_schedule(seed: u64, rate in 0.5f64..5_000.0) {
             for arrivals in [Arrivals::Constant, Arrivals::Poisson, day(9.0, 12.0, 3600.0)] {
-                let make = || Schedule::new(arrivals, rate, Duration::from_secs(2), seed);
+                let make = || Schedule::new(arrivals, rate, Duration::from_secs(2), seed, 0);
                 let first: Vec<u64> = make().collect();
                 prop_assert!(first.is_sorted());
                 prop_assert!(first.iter().all(|t| *t < 2_000_000_000));
@@ -327,7 +332,7 @@ mod tests {
         fn merging_keeps_every_arrival_of_every_stream_in_order(seed: u64, rates in prop::collection::vec(0.0f64..500.0, 1..5)) {
             let make = || -> Vec<Schedule> {
                 rates.iter().enumerate().map(|(i, r)| {
-                    Schedule::new(Arrivals::Poisson, *r, Duration::from_secs(1), seed ^ i as u64)
+                    Schedule::new(Arrivals::Poisson, *r, Duration::from_secs(1), seed, i as u64)
                 }).collect()
             };
             let merged: Vec<Arrival> = Merged::new(make()).collect();

@@ -68,18 +68,20 @@ impl HopState {
         Self { keys: vec![SequenceTracker::default(); keys as usize], ..Self::default() }
     }
 
-    fn observe(&mut self, key: u32, sequence: u64) {
+    fn observe(&mut self, key: u32, sequence: u64) -> Option<Seen> {
         let Some(tracker) = self.keys.get_mut(key as usize) else {
             // A stamp with a valid checksum and a key that was never sent.
             self.corrupted += 1;
-            return;
+            return None;
         };
         self.arrivals += 1;
-        match tracker.observe(sequence) {
+        let seen = tracker.observe(sequence);
+        match seen {
             Seen::InOrder => {}
             Seen::Reordered => self.reordered += 1,
             Seen::Duplicate => self.duplicated += 1,
         }
+        Some(seen)
     }
 }
 
@@ -92,9 +94,9 @@ impl Ledger {
         }
     }
 
-    /// An event reached a hop.
-    pub fn reached(&self, hop: Hop, key: u32, sequence: u64) {
-        lock(&self.hops[hop as usize]).observe(key, sequence);
+    /// An event reached a hop. Answers what that meant; `None` for a key that this run never sends.
+    pub fn reached(&self, hop: Hop, key: u32, sequence: u64) -> Option<Seen> {
+        lock(&self.hops[hop as usize]).observe(key, sequence)
     }
 
     /// Several events reached a hop together.

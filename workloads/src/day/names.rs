@@ -1,0 +1,86 @@
+//! What a run calls the things that it creates. All of them carry the run's prefix.
+
+use crate::driver::{DriverError, Prefix};
+use crate::event::EventKind;
+
+/// Names of a run's topics, streams, buckets, schema and keys.
+#[derive(Debug, Clone)]
+pub struct Names {
+    /// `odgbench-<run>`.
+    pub prefix: Prefix,
+    /// `odgbench_<run>`, for PostgreSQL.
+    pub schema: Prefix,
+}
+
+/// A medallion layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layer {
+    /// Events as they came.
+    Bronze,
+    /// Events as Parquet.
+    Silver,
+    /// Aggregates as Parquet.
+    Gold,
+}
+
+impl Layer {
+    /// All layers.
+    pub const ALL: [Self; 3] = [Self::Bronze, Self::Silver, Self::Gold];
+
+    /// The layer's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bronze => "bronze",
+            Self::Silver => "silver",
+            Self::Gold => "gold",
+        }
+    }
+}
+
+impl Names {
+    /// Names for a run with this id (lower-case letters and digits).
+    ///
+    /// # Errors
+    /// Where the id has other characters.
+    pub fn new(run: &str) -> Result<Self, DriverError> {
+        Ok(Self {
+            prefix: Prefix::new(format!("odgbench-{run}"))?,
+            schema: Prefix::new(format!("odgbench_{run}"))?,
+        })
+    }
+
+    /// Kafka topic, or NATS subject, of a kind of event.
+    pub fn topic(&self, kind: EventKind) -> String {
+        format!("{}.{}", self.prefix.as_str(), kind.topic())
+    }
+
+    /// Consumer group, or durable consumer.
+    pub fn group(&self) -> String {
+        format!("{}-ingest", self.prefix.as_str())
+    }
+
+    /// NATS stream for events.
+    pub fn events_stream(&self) -> String {
+        format!("{}-events", self.prefix.as_str())
+    }
+
+    /// NATS stream for notifications.
+    pub fn notifications_stream(&self) -> String {
+        format!("{}-notifications", self.prefix.as_str())
+    }
+
+    /// NATS subject for notifications.
+    pub fn notifications_subject(&self) -> String {
+        format!("{}.notify.governance.decisions.created", self.prefix.as_str())
+    }
+
+    /// Bucket of a layer.
+    pub fn bucket(&self, layer: Layer) -> String {
+        format!("{}-{}", self.prefix.as_str(), layer.name())
+    }
+
+    /// Redis key of a session.
+    pub fn session(&self, number: u64) -> String {
+        format!("{}:session:{number}", self.prefix.as_str())
+    }
+}

@@ -1,0 +1,122 @@
+//! The pacing thread of the day workload.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use super::load::Stream;
+use super::publish::EventQueue;
+use crate::clock::Clock;
+use crate::lane::LaneQueue;
+use crate::pacer::{pace, request_realtime};
+use crate::recorder::HIGHEST_NS;
+use crate::schedule::{Merged, Schedule};
+
+/// An arrival handed over within this time of its intended start counts as held.
+pub const HELD_WITHIN: Duration = Duration::from_millis(10);
+
+/// How well the schedule was kept.
+#[derive(Debug, Clone)]
+pub struct Pacing {
+    /// Hand-over time − intended start over the measured part, in nanoseconds.
+    pub lag: Histogram<u64>,
+    /// Lags beyond the histogram's range.
+    pub lag_out_of_range: u64,
+    /// Arrivals handed over, over the whole run.
+    pub dispatched: u64,
+    /// Arrivals handed over in the measured part.
+    pub measured: u64,
+    /// Those of them that were handed over within [`HELD_WITHIN`].
+    pub held: u64,
+    /// Whether the thread was given a real-time class.
+    pub realtime: bool,
+}
+
+impl Pacing {
+    /// Of a pacer that handed nothing over.
+    pub(super) fn nothing() -> Self {
+        Self {
+            lag: lag_histogram(),
+            lag_out_of_range: 0,
+            dispatched: 0,
+            measured: 0,
+            held: 0,
+            realtime: false,
+        }
+    }
+}
+
+/// The queues that arrivals go to.
+#[derive(Debug)]
+pub(super) struct Queues {
+    pub events: EventQueue,
+    pub gets: LaneQueue,
+    pub lookups: LaneQueue,
+    pub sessions: LaneQueue,
+    pub notifications: Option<LaneQueue>,
+}
+
+impl Queues {
+    fn offer(&self, stream: usize, intended_ns: u64) {
+        if stream == Stream::Events as usize {
+            self.events.offer(intended_ns);
+            return;
+        }
+        let queue = match stream {
+            s if s == Stream::Gets as usize => Some(&self.gets),
+            s if s == Stream::Lookups as usize => Some(&self.lookups),
+            s if s == Stream::Sessions as usize => Some(&self.sessions),
+            _ => self.notifications.as_ref(),
+        };
+        if let Some(queue) = queue {
+            queue.offer(intended_ns);
+        }
+    }
+
+    /// Arrivals dropped because a queue was full.
+    pub(super) fn dropped(&self) -> u64 {
+        self.events.dropped()
+            + self.gets.dropped()
+            + self.lookups.dropped()
+            + self.sessions.dropped()
+            + self.notifications.as_ref().map_or(0, LaneQueue::dropped)
+    }
+}
+
+/// Starts pacing. When it ends, the queues end with it.
+pub(super) fn start(
+    schedules: Vec<Schedule>,
+    queues: Queues,
+    clock: Clock,
+    measured_ns: (u64, u64),
+    stop: Arc<AtomicBool>,
+    done: Arc<AtomicBool>,
+) -> std::io::Result<JoinHandle<(Pacing, u64)>> {
+    std::thread::Builder::new().name("pacer".into()).spawn(move || {
+        let mut pacing = Pacing { realtime: request_realtime(), ..Pacing::nothing() };
+        let held_ns = HELD_WITHIN.as_nanos() as u64;
+        pacing.dispatched = pace(Merged::new(schedules), &clock, &stop, |arrival, now_ns| {
+            queues.offer(arrival.stream, arrival.intended_ns);
+            if (measured_ns.0..measured_ns.1).contains(&arrival.intended_ns) {
+                let lag = now_ns - arrival.intended_ns;
+                pacing.measured += 1;
+                pacing.held += u64::from(lag <= held_ns);
+                if pacing.lag.record(lag).is_err() {
+                    pacing.lag_out_of_range += 1;
+                }
+            }
+        });
+        done.store(true, Ordering::Relaxed);
+        let dropped = queues.dropped();
+        (pacing, dropped)
+    })
+}
+
+fn lag_histogram() -> Histogram<u64> {
+    // Constants that hdrhistogram accepts; every run constructs it.
+    #[allow(clippy::expect_used)]
+    Histogram::new_with_bounds(1, HIGHEST_NS, 3).expect("constant bounds are valid")
+}
