@@ -26,6 +26,14 @@ impl<T> Done<T> {
     pub(crate) fn map<U>(self, f: impl FnOnce(T) -> U) -> Done<U> {
         Done { value: f(self.value), retries: self.retries }
     }
+
+    /// The same count with a value that may turn out unreadable.
+    pub(crate) fn try_map<U>(
+        self,
+        f: impl FnOnce(T) -> Result<U, DriverError>,
+    ) -> Result<Done<U>, DriverError> {
+        Ok(Done { value: f(self.value)?, retries: self.retries })
+    }
 }
 
 /// Runs `attempt` (called with 0, 1, …) until it succeeds, fails for good, or [`MAX_ATTEMPTS`] are used up.

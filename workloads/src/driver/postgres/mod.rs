@@ -11,7 +11,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow, PgSslMode};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow, PgSslMode};
+use sqlx::query::Query;
 use sqlx::types::Uuid;
 use sqlx::types::time::OffsetDateTime;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Row};
@@ -159,23 +160,18 @@ impl PostgresDriver {
         &self,
         dataset_id: &str,
     ) -> Result<Done<Option<DatasetRow>>, DriverError> {
-        self.query("look up dataset", async |connection| {
-            let row = sqlx::query(schema::LOOKUP_DATASET)
-                .bind(dataset_id)
-                .fetch_optional(connection)
-                .await?;
-            row.map(|row| {
-                Ok(DatasetRow {
-                    dataset_id: dataset_id.to_owned(),
-                    domain_id: row.try_get(0)?,
-                    layer: row.try_get(1)?,
-                    events: count(&row, 2)?,
-                    bytes: count(&row, 3)?,
-                })
+        let rows =
+            self.rows("look up dataset", || sqlx::query(schema::LOOKUP_DATASET).bind(dataset_id));
+        let decoded = |row: &PgRow| {
+            Ok(DatasetRow {
+                dataset_id: dataset_id.to_owned(),
+                domain_id: row.try_get(0)?,
+                layer: row.try_get(1)?,
+                events: count(row, 2)?,
+                bytes: count(row, 3)?,
             })
-            .transpose()
-        })
-        .await
+        };
+        rows.await?.try_map(|rows| first(&rows, "look up dataset", decoded))
     }
 
     /// A registered object.
@@ -183,26 +179,21 @@ impl PostgresDriver {
     /// # Errors
     /// As classified.
     pub async fn lookup_object(&self, key: &str) -> Result<Done<Option<ObjectRow>>, DriverError> {
-        self.query("look up object", async |connection| {
-            let row =
-                sqlx::query(schema::LOOKUP_OBJECT).bind(key).fetch_optional(connection).await?;
-            row.map(|row| {
-                let crc32c = count(&row, 4)?;
-                Ok(ObjectRow {
-                    key: key.to_owned(),
-                    bucket: row.try_get(0)?,
-                    layer: row.try_get(1)?,
-                    bytes: count(&row, 2)?,
-                    events: count(&row, 3)?,
-                    crc32c: u32::try_from(crc32c).map_err(decode)?,
-                    first_intended_us: micros_of(row.try_get(5)?),
-                    last_intended_us: micros_of(row.try_get(6)?),
-                    parents: row.try_get(7)?,
-                })
+        let rows = self.rows("look up object", || sqlx::query(schema::LOOKUP_OBJECT).bind(key));
+        let decoded = |row: &PgRow| {
+            Ok(ObjectRow {
+                key: key.to_owned(),
+                bucket: row.try_get(0)?,
+                layer: row.try_get(1)?,
+                bytes: count(row, 2)?,
+                events: count(row, 3)?,
+                crc32c: u32::try_from(count(row, 4)?).map_err(decode)?,
+                first_intended_us: micros_of(row.try_get(5)?),
+                last_intended_us: micros_of(row.try_get(6)?),
+                parents: row.try_get(7)?,
             })
-            .transpose()
-        })
-        .await
+        };
+        rows.await?.try_map(|rows| first(&rows, "look up object", decoded))
     }
 
     /// What the tables hold: the ledger's last column.
@@ -210,28 +201,30 @@ impl PostgresDriver {
     /// # Errors
     /// As classified.
     pub async fn counts(&self) -> Result<Counts, DriverError> {
-        let counts = self.query("count rows", async |connection| {
-            let row = sqlx::query(schema::COUNTS).fetch_one(&mut *connection).await?;
-            let layers = sqlx::query(schema::LAYERS).fetch_all(connection).await?;
-            let layer = |row: &PgRow| {
-                Ok(LayerCount {
-                    layer: row.try_get(0)?,
-                    objects: count(row, 1)?,
-                    events: count(row, 2)?,
-                    bytes: count(row, 3)?,
-                })
-            };
-            Ok(Counts {
-                decisions: count(&row, 0)?,
-                audit_events: count(&row, 1)?,
-                quality_reports: count(&row, 2)?,
-                datasets: count(&row, 3)?,
-                lineage_events: count(&row, 4)?,
-                lineage_edges: count(&row, 5)?,
-                layers: layers.iter().map(layer).collect::<Result<_, sqlx::Error>>()?,
+        let operation = "count rows";
+        let rows = self.rows(operation, || sqlx::query(schema::COUNTS)).await?.value;
+        let layers = self.rows(operation, || sqlx::query(schema::LAYERS)).await?.value;
+        let layer = |row: &PgRow| {
+            Ok(LayerCount {
+                layer: row.try_get(0)?,
+                objects: count(row, 1)?,
+                events: count(row, 2)?,
+                bytes: count(row, 3)?,
             })
-        });
-        counts.await.map(|done| done.value)
+        };
+        let layers = all(&layers, operation, layer)?;
+        let counts = first(&rows, operation, |row| {
+            Ok(Counts {
+                decisions: count(row, 0)?,
+                audit_events: count(row, 1)?,
+                quality_reports: count(row, 2)?,
+                datasets: count(row, 3)?,
+                lineage_events: count(row, 4)?,
+                lineage_edges: count(row, 5)?,
+                layers: Vec::new(),
+            })
+        })?;
+        Ok(Counts { layers, ..counts.unwrap_or_default() })
     }
 
     /// Up to `limit` audit events later than `after_us` (microseconds since the Unix epoch; `None` is the
@@ -244,16 +237,10 @@ impl PostgresDriver {
         after_us: Option<i64>,
         limit: u32,
     ) -> Result<Vec<AuditEvent>, DriverError> {
+        let operation = "read audit events";
         let after = after_us.map_or(Ok(OffsetDateTime::UNIX_EPOCH), time_of)?;
-        let rows = self.query("read audit events", async |connection| {
-            let rows = sqlx::query(schema::AUDIT_PAGE)
-                .bind(after)
-                .bind(i64::from(limit))
-                .fetch_all(connection)
-                .await?;
-            rows.iter().map(audit_event).collect()
-        });
-        rows.await.map(|done| done.value)
+        let page = || sqlx::query(schema::AUDIT_PAGE).bind(after).bind(i64::from(limit));
+        all(&self.rows(operation, page).await?.value, operation, audit_event)
     }
 
     /// A real query.
@@ -261,10 +248,7 @@ impl PostgresDriver {
     /// # Errors
     /// As classified.
     pub async fn ping(&self) -> Result<Done<()>, DriverError> {
-        self.query("ping", async |connection| {
-            sqlx::query("SELECT 1").execute(connection).await.map(drop)
-        })
-        .await
+        Ok(self.rows("ping", || sqlx::query("SELECT 1")).await?.map(drop))
     }
 
     /// The server's version as it reports it.
@@ -272,11 +256,8 @@ impl PostgresDriver {
     /// # Errors
     /// As classified.
     pub async fn version(&self) -> Result<String, DriverError> {
-        let version = self.query("version", async |connection| {
-            let row = sqlx::query("SHOW server_version").fetch_one(connection).await?;
-            row.try_get(0)
-        });
-        version.await.map(|done| done.value)
+        let rows = self.rows("version", || sqlx::query("SHOW server_version")).await?.value;
+        Ok(first(&rows, "version", |row| row.try_get(0))?.unwrap_or_default())
     }
 
     /// Drops the run's schema and everything in it.
@@ -298,16 +279,18 @@ impl PostgresDriver {
         self.pool.close().await;
     }
 
-    async fn query<T>(
+    /// Runs one statement and answers its rows.
+    async fn rows<'q>(
         &self,
         operation: &'static str,
-        ask: impl AsyncFn(&mut PgConnection) -> Result<T, sqlx::Error>,
-    ) -> Result<Done<T>, DriverError> {
-        let ask = &ask;
+        statement: impl Fn() -> Query<'q, Postgres, PgArguments> + Sync,
+    ) -> Result<Done<Vec<PgRow>>, DriverError> {
+        let statement = &statement;
         with_retries(|n| {
             attempt(operation, async move {
                 let mut connection = self.acquire(n, operation).await?;
-                ask(&mut connection).await.map_err(|e| pg_error(operation, &e))
+                let rows = statement().fetch_all(&mut *connection).await;
+                rows.map_err(|e| pg_error(operation, &e))
             })
         })
         .await
@@ -342,6 +325,24 @@ async fn attempt<T>(
         Ok(result) => result,
         Err(_) => Err(DriverError::timeout(SYSTEM, operation, ATTEMPT_TIMEOUT)),
     }
+}
+
+/// The first row, decoded.
+fn first<T>(
+    rows: &[PgRow],
+    operation: &str,
+    decoded: impl Fn(&PgRow) -> Result<T, sqlx::Error>,
+) -> Result<Option<T>, DriverError> {
+    rows.first().map(decoded).transpose().map_err(|e| pg_error(operation, &e))
+}
+
+/// Every row, decoded.
+fn all<T>(
+    rows: &[PgRow],
+    operation: &str,
+    decoded: impl Fn(&PgRow) -> Result<T, sqlx::Error>,
+) -> Result<Vec<T>, DriverError> {
+    rows.iter().map(decoded).collect::<Result<_, _>>().map_err(|e| pg_error(operation, &e))
 }
 
 fn decode(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
