@@ -55,6 +55,9 @@ pub fn seconds(s: f64) -> String {
     if !s.is_finite() || s < 0.0 {
         return "–".to_owned();
     }
+    if s < 60.0 && s.fract() == 0.0 {
+        return format!("{s:.0} s");
+    }
     if s < 60.0 {
         return format!("{} s", significant(s));
     }
@@ -171,7 +174,8 @@ mod tests {
 
     #[test]
     fn seconds_read_as_people_say_them() {
-        assert_eq!(seconds(42.0), "42.0 s");
+        assert_eq!(seconds(42.0), "42 s");
+        assert_eq!(seconds(0.5), "0.500 s");
         assert_eq!(seconds(600.0), "10 min");
         assert_eq!(seconds(3900.0), "1 h 5 min");
         assert_eq!(seconds(61.0), "1 min 1 s");

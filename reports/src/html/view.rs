@@ -117,6 +117,7 @@ struct Operation {
     per_s: String,
     bytes_per_s: String,
     mean: String,
+    mean_ci: String,
     p50: String,
     p99: String,
     p999: String,
@@ -381,7 +382,11 @@ fn operations(run: &Run) -> Vec<Operation> {
                 } else {
                     bytes_per_s(o.bytes as f64 / s)
                 },
-                mean: mean(&o.response),
+                mean: figure(&o.response, o.response.mean_ns as u64),
+                mean_ci: o
+                    .response
+                    .mean_ci95_ns
+                    .map_or(String::new(), |half| format!("± {}", duration_ns(half))),
                 p50: figure(&o.response, o.response.p50_ns),
                 p99: figure(&o.response, o.response.p99_ns),
                 p999: figure(&o.response, o.response.p999_ns),
@@ -411,14 +416,6 @@ fn kinds(o: &OperationSummary) -> String {
         parts.push(format!("{} out of range", count(o.response.out_of_range)));
     }
     parts.join("; ")
-}
-
-fn mean(l: &LatencySummary) -> String {
-    match (l.count, l.mean_ci95_ns) {
-        (0, _) => "–".to_owned(),
-        (_, Some(half)) => format!("{} ± {}", duration_ns(l.mean_ns), duration_ns(half)),
-        (_, None) => duration_ns(l.mean_ns),
-    }
 }
 
 fn generator(r: &RunRecord) -> Vec<Fact> {

@@ -177,7 +177,8 @@ impl Drawing<'_> {
             let element = PathElement::new(level, LIMIT.stroke_width(SCALE as u32));
             chart.draw_series(std::iter::once(element)).map_err(text_of)?;
         }
-        for line in &self.lines {
+        // The first line is drawn last, so that it is never hidden.
+        for line in self.lines.iter().rev() {
             for run in line.points.split(|p| !p.1.is_finite()).filter(|run| !run.is_empty()) {
                 let style = stroke(line.colour, line.dashed);
                 if let [only] = run {
@@ -195,9 +196,13 @@ impl Drawing<'_> {
         let mut free_from = 0;
         for (x, name) in labels {
             let name = shortened(&name.replace('_', " "), 24);
-            let x = pixel_x(x) + 4;
-            let end = x + text_width(&name);
-            if x >= free_from && end <= WIDTH {
+            let width = text_width(&name);
+            let mut x = pixel_x(x) + 4;
+            if x + width > WIDTH {
+                x -= width + 8;
+            }
+            let end = x + width;
+            if x >= free_from.max(LEFT) {
                 root.draw(&Text::new(name, at(x, top + 2), font(0.9, &SOFT))).map_err(text_of)?;
                 free_from = end + 8;
             }
