@@ -1,13 +1,12 @@
 //! The verdict on one screen.
 
 use crate::escape;
-use crate::record::{RunRecord, Verdict};
+use crate::record::{Fidelity, RunRecord, Verdict};
 use crate::units;
 use crate::words;
 
-const MOST_OBJECTIVES: usize = 6;
+const MOST_OBJECTIVES: usize = 5;
 const MOST_REASONS: usize = 3;
-const MOST_WARNINGS: usize = 1;
 
 /// The run on one screen: at most 24 lines of at most `width` columns (at least 60 are used), with
 /// ANSI colours if `colour`.
@@ -58,15 +57,17 @@ pub fn one_screen(record: &RunRecord, width: usize, colour: bool) -> String {
     if !record.features.is_empty() {
         screen.plain(&format!("Features  {}", features(record)));
     }
-    if !record.implementations.is_empty() {
-        let all = record.implementations.iter();
-        let list = all.map(|i| format!("{} {} ({})", i.name, i.version, i.fidelity));
-        screen.plain(&format!("Stack     {}", list.collect::<Vec<_>>().join(", ")));
+    for (i, line) in stack(record).iter().enumerate() {
+        screen.plain(&format!("{:<10}{line}", if i == 0 { "Stack" } else { "" }));
     }
-    for w in record.warnings.iter().take(MOST_WARNINGS) {
-        screen.plain(&format!("Warning   {} {}", w.text, w.action));
+    if let Some(w) = record.warnings.first() {
+        let of = match record.warnings.len() {
+            1 => String::new(),
+            n => format!("(1 of {n}) "),
+        };
+        screen.plain(&format!("Warning   {of}{}", w.text));
+        screen.plain(&format!("          {}", w.action));
     }
-    more(&mut screen, record.warnings.len(), MOST_WARNINGS, "warnings");
     screen.out
 }
 
@@ -77,6 +78,16 @@ fn duration(record: &RunRecord) -> String {
         units::seconds(c.duration_s),
         units::seconds(c.warmup_s)
     )
+}
+
+/// What answered, a line per fidelity.
+fn stack(record: &RunRecord) -> Vec<String> {
+    let of = |fidelity| {
+        let all = record.implementations.iter().filter(|i| i.fidelity == fidelity);
+        let names: Vec<String> = all.map(|i| format!("{} {}", i.name, i.version)).collect();
+        (!names.is_empty()).then(|| format!("{fidelity}: {}", names.join(", ")))
+    };
+    [Fidelity::Real, Fidelity::Compatible, Fidelity::Fake].into_iter().filter_map(of).collect()
 }
 
 /// `5 PASS, 1 NOT VERIFIED`, and the names of those that failed.

@@ -125,13 +125,17 @@ pub(crate) fn load(record: &RunRecord) -> String {
     )
 }
 
-/// The ledger as one chain (`sent 100 → acknowledged 100 → …`); empty where no ledger was kept.
+/// The ledger in one line: one count where every hop has the same, else one a hop; empty where no
+/// ledger was kept.
 pub(crate) fn ledger_chain(record: &RunRecord) -> String {
     let hops = &record.ledger.hops;
-    hops.iter()
-        .map(|h| format!("{} {}", h.hop, units::count(h.reached)))
-        .collect::<Vec<_>>()
-        .join(" → ")
+    let Some(first) = hops.first() else { return String::new() };
+    if hops.iter().all(|h| h.reached == first.reached) {
+        let names: Vec<&str> = hops.iter().map(|h| h.hop.as_str()).collect();
+        return format!("{} {}", units::count(first.reached), names.join(", "));
+    }
+    let all = hops.iter().map(|h| format!("{} {}", h.hop, units::count(h.reached)));
+    all.collect::<Vec<_>>().join(" → ")
 }
 
 /// The ledger's own word on itself.

@@ -162,8 +162,8 @@ pub(super) fn percentiles(
         events: &[],
         limit: None,
         mark: (samples > 0).then(|| (nines(claimable), "too few samples".to_owned())),
-        note: "The gap between the two lines is the queue. Right of the dotted line there are too \
-               few samples to claim a percentile at 99 % confidence."
+        note: "Right of the dashed line there are too few samples to claim a percentile at 99 % \
+               confidence."
             .to_owned(),
         table: ChartTable {
             headers: vec!["percentile".into(), "response".into(), "service".into()],
