@@ -1,1 +1,12 @@
-//! harness
+//! Benchmark and conformance harness for the OpenDataGov deployment profiles: command line, providers,
+//! probes and the run itself.
+
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod doctor;
+pub mod exit;
+pub mod host;
+pub mod probes;
+pub mod provider;
+pub mod run;

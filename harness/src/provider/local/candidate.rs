@@ -1,0 +1,196 @@
+//! One way to have a component on this machine.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use odg_profiles::Component;
+use odg_reports::record::Fidelity;
+use odg_workloads::endpoint::{
+    Endpoints, KafkaEndpoint, NatsEndpoint, PostgresEndpoint, RedisEndpoint, S3Endpoint,
+};
+use odg_workloads::secret::Secret;
+use rand::Rng;
+use rand::distr::Alphanumeric;
+
+use crate::provider::ProviderError;
+
+use super::process::{Process, log_tail};
+use super::reaper::Reaper;
+use super::search::{NotFound, Search};
+
+/// An implementation of a component that can be started here.
+pub(super) trait Candidate: Send + Sync {
+    /// Component.
+    fn component(&self) -> Component;
+    /// Stable identifier, as `ODG_BENCH_IMPLEMENTATION_…` takes it.
+    fn id(&self) -> &'static str;
+    /// Product, for people.
+    fn product(&self) -> &'static str;
+    /// Real, compatible or fake.
+    fn fidelity(&self) -> Fidelity;
+    /// What a reader of its figures must know.
+    fn note(&self) -> Option<&'static str> {
+        None
+    }
+    /// Looks for it; starts no server.
+    fn find(&self, search: &Search) -> Result<Found, NotFound>;
+    /// Starts it and waits until it has answered a real request.
+    fn start<'a>(
+        &'a self,
+        search: &'a Search,
+        site: &'a Site<'a>,
+    ) -> BoxFuture<'a, Result<Started, ProviderError>>;
+}
+
+/// A candidate that is there.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Found {
+    /// Program or directory; absent for what runs inside this process.
+    pub path: Option<PathBuf>,
+    /// Version, where the installation tells.
+    pub version: Option<String>,
+}
+
+/// Where and how a candidate is started.
+pub(super) struct Site<'a> {
+    /// Component.
+    pub component: Component,
+    /// Product, for messages.
+    pub product: &'static str,
+    /// Directory of its own.
+    pub dir: PathBuf,
+    /// Its log.
+    pub log: PathBuf,
+    /// Whom to tell of a new process.
+    pub reaper: &'a Reaper,
+    /// How long it may take until it answers.
+    pub ready_timeout: Duration,
+}
+
+impl Site<'_> {
+    pub(super) fn failed_to_start(&self, status: &str) -> ProviderError {
+        ProviderError::FailedToStart {
+            component: self.component,
+            implementation: self.product.to_owned(),
+            status: status.to_owned(),
+            log_tail: log_tail(&self.log),
+        }
+    }
+
+    pub(super) fn not_ready(&self, last_error: &str) -> ProviderError {
+        ProviderError::NotReady {
+            component: self.component,
+            implementation: self.product.to_owned(),
+            after: self.ready_timeout,
+            last_error: last_error.to_owned(),
+            log_tail: log_tail(&self.log),
+        }
+    }
+
+    pub(super) fn missing(&self, not_found: NotFound) -> ProviderError {
+        ProviderError::MissingComponent {
+            component: self.component,
+            tried: not_found.tried,
+            install_hint: not_found.hint,
+        }
+    }
+}
+
+/// A candidate that answers.
+pub(super) struct Started {
+    /// Where.
+    pub answer: Answer,
+    /// Version, as it reports it itself.
+    pub version: String,
+    /// What runs.
+    pub running: Running,
+}
+
+/// The endpoint of one component.
+pub(super) enum Answer {
+    Postgres(PostgresEndpoint),
+    Redis(RedisEndpoint),
+    Nats(NatsEndpoint),
+    Kafka(KafkaEndpoint),
+    S3(S3Endpoint),
+}
+
+impl Answer {
+    /// Address without credentials.
+    pub(super) fn address(&self) -> String {
+        match self {
+            Self::Postgres(at) => format!("{}:{}", at.host, at.port),
+            Self::Redis(at) => format!("{}:{}", at.host, at.port),
+            Self::Nats(at) => at.address.clone(),
+            Self::Kafka(at) => at.bootstrap.clone(),
+            Self::S3(at) => at.url.clone(),
+        }
+    }
+
+    /// Enters it among a stack's endpoints.
+    pub(super) fn enter(self, endpoints: &mut Endpoints) {
+        match self {
+            Self::Postgres(at) => endpoints.postgres = Some(at),
+            Self::Redis(at) => endpoints.redis = Some(at),
+            Self::Nats(at) => endpoints.nats = Some(at),
+            Self::Kafka(at) => endpoints.kafka = Some(at),
+            Self::S3(at) => endpoints.s3 = Some(at),
+        }
+    }
+}
+
+/// What runs for a component.
+pub(super) enum Running {
+    /// A server of its own.
+    Process(Process),
+    /// A fake inside this process.
+    Inside(Box<dyn Inside>),
+}
+
+/// A fake inside this process. Dropping it ends it.
+pub(super) trait Inside: Send {
+    /// Whether it has ended by itself.
+    fn has_ended(&self) -> bool;
+}
+
+/// A random password: 24 letters and digits, 142 bits.
+pub(super) fn random_password() -> Secret {
+    Secret::new(rand::rng().sample_iter(Alphanumeric).take(24).map(char::from).collect::<String>())
+}
+
+/// The version in what `program args…` prints: its first word that starts with a digit, or with `v` and one.
+pub(super) fn printed_version(program: &std::path::Path, args: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(args).stdin(Stdio::null()).output().ok()?;
+    version_in(&String::from_utf8_lossy(&output.stdout))
+}
+
+fn version_in(text: &str) -> Option<String> {
+    text.split(|c: char| c.is_whitespace() || c == '=')
+        .map(|word| word.strip_prefix('v').unwrap_or(word).trim_end_matches([',', ';']))
+        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.'))
+        .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_found_in_what_the_servers_print() {
+        let version = |text| version_in(text).unwrap();
+        assert_eq!(version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"), "15.18");
+        assert_eq!(version("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0"), "7.0.15");
+        assert_eq!(version("nats-server: v2.9.10"), "2.9.10");
+        assert_eq!(version_in("no version here"), None);
+    }
+
+    #[test]
+    fn passwords_are_long_random_and_hidden() {
+        let (a, b) = (random_password(), random_password());
+        assert_ne!(a, b);
+        assert_eq!(a.expose().len(), 24);
+        assert!(!format!("{a:?}").contains(a.expose()));
+    }
+}
