@@ -107,6 +107,15 @@ impl DriverError {
         Self::new(ErrorKind::Timeout, system, operation, reason)
     }
 
+    /// An answer that came and is not what must be.
+    pub fn wrong_answer(
+        system: &'static str,
+        operation: impl Into<String>,
+        reason: impl fmt::Display,
+    ) -> Self {
+        Self::new(ErrorKind::Protocol, system, operation, reason)
+    }
+
     pub(crate) fn retryable(mut self, retryable: bool) -> Self {
         self.retryable = retryable;
         self

@@ -102,3 +102,16 @@ async fn a_wrong_password_a_closed_port_and_a_missing_stream_are_told_apart() {
     let closed = NatsDriver::connect(&endpoint, prefix("n")).await.map(drop).unwrap_err();
     assert_eq!(closed.kind(), ErrorKind::Connection, "{closed}");
 }
+
+#[test]
+fn every_operation_can_run_as_a_task() {
+    fn sendable<T: Send>(_: impl FnOnce(NatsDriver) -> T) {}
+    sendable(|driver| async move { driver.publish("s", Bytes::new(), "1").await.map(drop) });
+    sendable(|driver| async move {
+        let mut consumer = driver.consumer("s", "d").await?;
+        let batch = consumer.fetch(1, Duration::ZERO).await?;
+        consumer.ack_all(&batch).await
+    });
+    sendable(|driver| async move { driver.prepare(&spec(1)).await });
+    sendable(|driver| async move { driver.clean_up().await.map(drop) });
+}

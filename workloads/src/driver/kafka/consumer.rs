@@ -60,6 +60,7 @@ impl KafkaMessage<'_> {
 /// A member of a consumer group. Its calls block: give it a thread.
 pub struct KafkaConsumer {
     consumer: BaseConsumer<Connections>,
+    connections: Connections,
 }
 
 impl KafkaConsumer {
@@ -84,23 +85,27 @@ impl KafkaConsumer {
             .set("queued.min.messages", "10000")
             .set("max.partition.fetch.bytes", "1048576")
             .set("fetch.max.bytes", "8388608")
-            .create_with_context(connections)
+            .create_with_context(connections.clone())
             .map_err(|e| kafka_error("open consumer", &e))?;
         consumer
             .subscribe(topics)
             .map_err(|e| kafka_error(format!("subscribe to {}", topics.join(", ")), &e))?;
-        Ok(Self { consumer })
+        Ok(Self { consumer, connections })
     }
 
     /// The next message, or `None` if none came within `timeout`. Call it at least every 5 minutes,
     /// or the group takes the partitions away.
     ///
     /// # Errors
-    /// Inside the `Some`: the consumer goes on after it unless the error says otherwise.
+    /// Inside the `Some`. The consumer goes on after it; a broken connection ([`ErrorKind::Connection`]) is
+    /// opened again by librdkafka and counted in `KafkaDriver::connection_failures`.
     pub fn poll(&self, timeout: Duration) -> Option<Result<KafkaMessage<'_>, DriverError>> {
-        self.consumer
-            .poll(timeout)
-            .map(|polled| polled.map(KafkaMessage).map_err(|e| kafka_error("poll", &e)))
+        self.consumer.poll(timeout).map(|polled| {
+            polled.map(KafkaMessage).map_err(|error| {
+                self.connections.saw(&error, "poll");
+                kafka_error("poll", &error)
+            })
+        })
     }
 
     /// Commits where the group goes on, and waits for the broker's answer.

@@ -98,14 +98,18 @@ impl Connections {
     fn count(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
+
+    fn saw(&self, error: &KafkaError, reason: &str) {
+        if kafka_error("connection", error).kind() == ErrorKind::Connection {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        tracing::debug!(%error, reason, "kafka client");
+    }
 }
 
 impl ClientContext for Connections {
     fn error(&self, error: KafkaError, reason: &str) {
-        if kafka_error("connection", &error).kind() == ErrorKind::Connection {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-        tracing::debug!(%error, reason, "kafka client");
+        self.saw(&error, reason);
     }
 }
 
@@ -409,7 +413,19 @@ impl KafkaDriver {
         ask: impl FnOnce(&Reader) -> Result<T, DriverError> + Send + 'static,
     ) -> Result<T, DriverError> {
         let reader = Arc::clone(&self.reader);
-        run_blocking("query", move || ask(&reader)).await
+        let connections = self.connections.clone();
+        run_blocking("query", move || {
+            let answer = ask(&reader);
+            // A consumer client hands connection errors out through `poll` only. This one reads no topic,
+            // so nothing else can come.
+            while let Some(polled) = reader.poll(Duration::ZERO) {
+                if let Err(error) = polled {
+                    connections.saw(&error, "query");
+                }
+            }
+            answer
+        })
+        .await
     }
 }
 

@@ -109,7 +109,7 @@ async fn a_full_queue_hands_the_token_back_instead_of_blocking() {
     let endpoint = KafkaEndpoint { bootstrap: cluster.bootstrap_servers(), admin: false };
     let options = KafkaOptions {
         queue_messages: 5,
-        linger: Duration::from_secs(60),
+        linger: Duration::from_secs(30),
         ..KafkaOptions::default()
     };
     let driver = KafkaDriver::new(&endpoint, options, prefix("t")).unwrap();
@@ -172,4 +172,14 @@ fn error_codes_are_counted_under_the_kind_that_says_what_to_do() {
     ] {
         assert_eq!(kafka_error("x", &error).kind(), kind, "{error}");
     }
+}
+
+#[test]
+fn every_operation_can_run_as_a_task() {
+    fn sendable<T: Send>(_: impl FnOnce(Arc<KafkaDriver>) -> T) {}
+    sendable(|driver| async move { driver.prepare(&[]).await.map(drop) });
+    sendable(|driver| async move { driver.probe("t").await });
+    sendable(|driver| async move { driver.lag("g", &["t"]).await.map(drop) });
+    sendable(|driver| async move { driver.version().await.map(drop) });
+    sendable(|driver| async move { driver.clean_up().await.map(drop) });
 }

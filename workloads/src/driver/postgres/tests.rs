@@ -194,3 +194,17 @@ async fn a_wrong_password_is_refused_and_a_closed_port_is_a_connection_error() {
     let dashed = PostgresDriver::connect(&endpoint, PoolSize::default(), &prefix("p")).await;
     assert_eq!(dashed.map(drop).unwrap_err().kind(), ErrorKind::Refused);
 }
+
+#[test]
+fn every_operation_can_run_as_a_task() {
+    fn sendable<T: Send>(_: impl FnOnce(PostgresDriver) -> T) {}
+    sendable(|driver| async move { driver.register(&Batch::default()).await.map(drop) });
+    sendable(|driver| async move { driver.lookup_dataset("d").await.map(drop) });
+    sendable(|driver| async move { driver.lookup_object("k").await.map(drop) });
+    sendable(|driver| async move { driver.audit_rows(None, 1).await.map(drop) });
+    sendable(|driver| async move { driver.counts().await.map(drop) });
+    sendable(|driver| async move { driver.ping().await.map(drop) });
+    sendable(|driver| async move { driver.version().await.map(drop) });
+    sendable(|driver| async move { driver.prepare().await });
+    sendable(|driver| async move { driver.drop_schema().await });
+}

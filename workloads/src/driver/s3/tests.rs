@@ -142,3 +142,15 @@ async fn a_server_that_asks_for_less_load_is_throttling() {
     let error = driver(canned_http(vec![answer; 3]).await).get(BUCKET, "k").await.unwrap_err();
     assert_eq!((error.kind(), error.retries()), (ErrorKind::Throttled, 2));
 }
+
+#[test]
+fn every_operation_can_run_as_a_task() {
+    fn sendable<T: Send>(_: impl FnOnce(S3Driver) -> T) {}
+    sendable(|driver| async move { driver.put("b", "k", Bytes::new()).await.map(drop) });
+    sendable(|driver| async move { driver.get("b", "k").await.map(drop) });
+    sendable(|driver| async move { driver.head("b", "k").await.map(drop) });
+    sendable(|driver| async move { driver.list("b", "k").await.map(drop) });
+    sendable(|driver| async move { driver.delete_prefix("b", "k").await.map(drop) });
+    sendable(|driver| async move { driver.clean_up().await.map(drop) });
+    sendable(|driver| async move { driver.ensure_bucket("b").await.map(drop) });
+}
