@@ -1,0 +1,82 @@
+//! `odg-bench report`, `doctor` and `clean`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use odg_reports::Run;
+
+use super::{Output, colour, print_json, width};
+use crate::doctor::{self, Status};
+use crate::exit::{self, Failure};
+use crate::provider::local::{LocalProvider, workdir};
+
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// Run directory
+    dir: PathBuf,
+    /// Form of the result on standard output
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// Form of the result on standard output
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CleanArgs {
+    /// Say what would be removed, and remove nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) fn report(args: &ReportArgs) -> Result<u8, Failure> {
+    let paths = odg_reports::render_all(&args.dir)?;
+    let run = Run::open(&args.dir)?;
+    match args.output {
+        Output::Json => print_json(&run.record)?,
+        Output::Text => {
+            print!("{}", odg_reports::terminal::one_screen(&run.record, width(), colour()));
+            for note in &run.notes {
+                println!("Note: {note}");
+            }
+            println!("Report: {}", paths.html.display());
+        }
+    }
+    Ok(exit::PASS)
+}
+
+pub(super) fn doctor(args: &DoctorArgs) -> Result<u8, Failure> {
+    let rows = doctor::doctor(&LocalProvider::from_env());
+    match args.output {
+        Output::Json => print_json(&rows)?,
+        Output::Text => print!("{}", doctor::render(&rows)),
+    }
+    // Without one of these no profile can run at all.
+    let missing = rows.iter().any(|r| r.status == Status::Missing && r.fidelity.is_some());
+    Ok(if missing { exit::STACK } else { exit::PASS })
+}
+
+pub(super) fn clean(args: &CleanArgs) -> Result<u8, Failure> {
+    let parent = workdir::default_parent();
+    let found = workdir::sweep(&parent, args.dry_run)
+        .map_err(|e| Failure::stack(format!("cannot look into {}: {e}", parent.display())))?;
+    if found.is_empty() {
+        println!("Nothing of a dead run in {}.", parent.display());
+    }
+    for leftover in found {
+        let (path, run) = (leftover.path.display(), &leftover.label.run_id);
+        match (&leftover.problem, args.dry_run) {
+            (Some(problem), _) => println!("Could not remove {path} of run {run}: {problem}"),
+            (None, true) => println!("Would remove {path} of run {run}"),
+            (None, false) => println!(
+                "Removed {path} of run {run} and ended {} processes",
+                leftover.processes
+            ),
+        }
+    }
+    Ok(exit::PASS)
+}

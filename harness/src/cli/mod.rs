@@ -1,0 +1,107 @@
+//! The command line.
+
+mod inspect;
+mod profiles;
+mod run;
+
+use std::io::IsTerminal;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::exit::Failure;
+
+/// Benchmark and conformance harness for the OpenDataGov deployment profiles.
+#[derive(Debug, Parser)]
+#[command(
+    name = "odg-bench",
+    version,
+    about,
+    after_help = "Examples:\n  \
+        odg-bench run --profile small\n  \
+        odg-bench run --profile medium --duration 2m --dry-run\n  \
+        odg-bench profiles diff small medium\n  \
+        odg-bench doctor\n\n\
+        Exit codes: 0 all required PASS · 1 a requirement FAILED · 2 bad usage or input · \
+        3 the stack could not be brought up or reached · 4 INVALID or INCONCLUSIVE"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Bring a profile's stack up, replay its daily volume, and judge it
+    Run(run::RunArgs),
+    /// Rebuild a run's report from its record
+    Report(inspect::ReportArgs),
+    /// Show, compare and choose profiles
+    #[command(subcommand)]
+    Profiles(profiles::ProfilesCommand),
+    /// Say what this machine has, what is missing, and what would add it
+    Doctor(inspect::DoctorArgs),
+    /// Remove what killed runs left behind
+    Clean(inspect::CleanArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// Shell
+        shell: clap_complete::Shell,
+    },
+    /// Ends and removes what a killed run left; started by `run` itself
+    #[command(name = "__reaper", hide = true)]
+    Reaper,
+}
+
+/// Form of what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Output {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+/// Runs the command and answers the exit code.
+///
+/// # Errors
+/// Anything that ends the command without a result.
+pub fn execute(cli: Cli) -> Result<u8, Failure> {
+    match cli.command {
+        Command::Run(args) => run::execute(&args),
+        Command::Report(args) => inspect::report(&args),
+        Command::Profiles(command) => profiles::execute(command),
+        Command::Doctor(args) => inspect::doctor(&args),
+        Command::Clean(args) => inspect::clean(&args),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "odg-bench", &mut std::io::stdout());
+            Ok(crate::exit::PASS)
+        }
+        Command::Reaper => Err(Failure::usage("__reaper is started by `odg-bench run` itself")),
+    }
+}
+
+impl Cli {
+    /// Whether this process is to be the reaper of another.
+    pub fn is_reaper(&self) -> bool {
+        matches!(self.command, Command::Reaper)
+    }
+}
+
+/// Prints JSON for programs.
+fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|e| Failure::usage(format!("cannot write JSON: {e}")))?;
+    println!("{text}");
+    Ok(())
+}
+
+/// Whether standard output takes colour.
+fn colour() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// Columns of the terminal, or 100 where there is none.
+fn width() -> usize {
+    console::Term::stdout().size_checked().map_or(100, |(_, columns)| usize::from(columns))
+}

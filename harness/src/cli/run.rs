@@ -1,0 +1,257 @@
+//! `odg-bench run`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use odg_profiles::units::{format_bytes, format_rate};
+use odg_profiles::{Volume, parse_duration};
+
+use super::{Output, colour, print_json, width};
+use crate::exit::{self, Failure};
+use crate::host;
+use crate::provider::Provider;
+use crate::provider::local::LocalProvider;
+use crate::run::progress::Style;
+use crate::run::session::{disk_needed, wanted};
+use crate::run::{self, RunOptions, RunPlan, RunRequest, Scale};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    odg-bench run --profile small\n  \
+    odg-bench run --profile medium --scale 0.1 --duration 2m\n  \
+    odg-bench run --profile small --window 08:00-09:00 --speedup 30\n  \
+    odg-bench run --profile small --volume 300GB/day --output json --quiet\n  \
+    odg-bench run --profile large --dry-run")]
+pub(super) struct RunArgs {
+    /// dev, small, medium, large, or a profile file
+    #[arg(long, short)]
+    profile: String,
+    /// How the stack comes to be
+    #[arg(long, value_enum, default_value_t = ProviderName::Auto)]
+    provider: ProviderName,
+    /// Daily volume instead of the profile's, such as 1TB/day, 300GB/day or 11.6MB/s
+    #[arg(long, value_parser = volume)]
+    volume: Option<Volume>,
+    /// Multiply the load: `auto` (full where this machine can carry it) or a number; marks the record
+    #[arg(long, default_value = "auto", value_parser = scale)]
+    scale: Scale,
+    /// How arrivals are spread: constant, poisson (the default), or day
+    #[arg(long, value_parser = ["constant", "poisson", "day"])]
+    arrivals: Option<String>,
+    /// Slice of the day to replay, such as 08:00-09:00; implies --arrivals day
+    #[arg(long, value_parser = window)]
+    window: Option<(f64, f64)>,
+    /// Seconds of the day per second of the run; multiplies every rate
+    #[arg(long, default_value = "1", value_parser = positive)]
+    speedup: f64,
+    /// Measured part, such as 60s or 10m [default: 60s, or the whole window]
+    #[arg(long, value_parser = duration)]
+    duration: Option<Duration>,
+    /// Warm-up, cut off from every figure; rounded up to whole seconds [default: 10s]
+    #[arg(long, value_parser = duration)]
+    warmup: Option<Duration>,
+    /// Time for events to arrive after the load has ended
+    #[arg(long, default_value = "60s", value_parser = duration)]
+    drain: Duration,
+    /// Seed of the schedule and the payloads: the same seed offers the same load
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Directory under which the run directory is made
+    #[arg(long, default_value = "runs")]
+    runs_dir: PathBuf,
+    /// Print what would start and the load that would be offered, and start nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Show no progress
+    #[arg(long, short)]
+    quiet: bool,
+    /// Form of the result on standard output
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ProviderName {
+    /// The best that is there; today that is local
+    Auto,
+    /// Child processes on this machine
+    Local,
+}
+
+/// Longest run, so that a mistyped duration is refused and not waited for.
+const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = parse_duration(text).map_err(|e| e.to_string())?;
+    if parsed > LONGEST {
+        return Err("longer than 7 days; give at most 7d".into());
+    }
+    Ok(parsed)
+}
+
+fn volume(text: &str) -> Result<Volume, String> {
+    text.parse::<Volume>().map_err(|e| e.to_string())
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(n) if n.is_finite() && n > 0.0 && n <= 1e6 => Ok(n),
+        _ => Err("give a number above 0 and at most 1000000, such as 2 or 0.5".into()),
+    }
+}
+
+fn scale(text: &str) -> Result<Scale, String> {
+    if text == "auto" {
+        return Ok(Scale::Auto);
+    }
+    positive(text).map(Scale::Fixed).map_err(|_| {
+        "give auto, or a number above 0 and at most 1000000, such as 0.1".to_owned()
+    })
+}
+
+/// `HH:MM-HH:MM`, as seconds of the day; 24:00 is the day's end.
+fn window(text: &str) -> Result<(f64, f64), String> {
+    let wrong = || "give two times of one day, the first before the second, such as 08:00-09:30".to_owned();
+    let time = |text: &str| {
+        let (hours, minutes) = text.split_once(':')?;
+        let (h, m): (u32, u32) = (hours.parse().ok()?, minutes.parse().ok()?);
+        (h * 60 + m <= 1440 && m < 60).then(|| f64::from(h * 3600 + m * 60))
+    };
+    let (from, to) = text.split_once('-').ok_or_else(wrong)?;
+    match (time(from.trim()), time(to.trim())) {
+        (Some(from), Some(to)) if from < to => Ok((from, to)),
+        _ => Err(wrong()),
+    }
+}
+
+pub(super) fn execute(args: &RunArgs) -> Result<u8, Failure> {
+    if args.duration.is_some_and(|d| d < Duration::from_secs(1)) {
+        return Err(Failure::usage("--duration is less than 1 s, one interval; give at least 1s"));
+    }
+    let request = RunRequest {
+        profile: args.profile.clone(),
+        volume: args.volume,
+        scale: args.scale,
+        arrivals: args.arrivals.clone(),
+        window: args.window,
+        speedup: args.speedup,
+        duration: args.duration,
+        warmup: args.warmup,
+        seed: args.seed,
+    };
+    let plan = request.plan(host::cores(), true)?;
+    let provider = match args.provider {
+        ProviderName::Auto | ProviderName::Local => LocalProvider::from_env(),
+    };
+    if args.dry_run {
+        return dry_run(&plan, &provider, args.output);
+    }
+    let options = RunOptions {
+        runs_dir: args.runs_dir.clone(),
+        drain: args.drain,
+        style: Style::detect(args.quiet),
+        command: std::env::args().collect(),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::stack(format!("cannot start threads: {e}")))?;
+    let result = runtime.block_on(run::run(&plan, &provider, &options))?;
+    match args.output {
+        Output::Json => print_json(&result.record)?,
+        Output::Text => {
+            print!("{}", odg_reports::terminal::one_screen(&result.record, width(), colour()));
+            println!("Report: {}", result.dir.join("report.html").display());
+        }
+    }
+    Ok(result.record.exit_code)
+}
+
+fn dry_run(plan: &RunPlan, provider: &dyn Provider, output: Output) -> Result<u8, Failure> {
+    let chosen = provider.plan(&wanted(&plan.profile))?;
+    if output == Output::Json {
+        print_json(&serde_json::json!({
+            "profile": plan.profile.name,
+            "provider": provider.name(),
+            "would_start": chosen.choices,
+            "config": plan.config,
+            "offered_per_s": {
+                "events": plan.offered.events_per_s,
+                "bytes": plan.offered.bytes_per_s,
+                "object_reads": plan.offered.gets_per_s,
+                "lookups": plan.offered.lookups_per_s,
+                "sessions": plan.offered.sessions_per_s,
+                "notifications": plan.offered.notifications_per_s,
+            },
+            "disk_bytes_needed": disk_needed(plan),
+            "marks": plan.marks,
+            "warnings": plan.warnings,
+        }))?;
+        return Ok(exit::PASS);
+    }
+    println!("Profile {}, provider {}: nothing was started.\n", plan.profile.name, provider.name());
+    println!("Would start:");
+    for choice in &chosen.choices {
+        let version = choice.version.as_deref().unwrap_or("version known once it runs");
+        println!(
+            "  {:<12} {} ({version}), {}",
+            choice.component.name(),
+            choice.name,
+            choice.fidelity
+        );
+    }
+    let offered = &plan.offered;
+    println!("\nWould offer for {:.0} s, after {:.0} s of warm-up, {} arrivals, seed {}:",
+        plan.config.duration_s, plan.config.warmup_s, plan.config.arrivals, plan.config.seed);
+    println!(
+        "  {:>10.1} events/s, {} ({} per day × {} × speed-up {})",
+        offered.events_per_s,
+        format_rate(offered.bytes_per_s),
+        format_bytes(plan.config.volume_bytes_per_day as u64),
+        plan.config.scale,
+        plan.config.speedup,
+    );
+    for (rate, what) in [
+        (offered.gets_per_s, "object reads/s"),
+        (offered.lookups_per_s, "look-ups/s"),
+        (offered.sessions_per_s, "session operations/s"),
+        (offered.notifications_per_s, "notifications/s"),
+    ] {
+        println!("  {rate:>10.1} {what}");
+    }
+    println!("\nWould need {} of disk.", format_bytes(disk_needed(plan)));
+    for warning in &plan.warnings {
+        println!("Warning: {}; {}", warning.text, warning.action);
+    }
+    println!("\nWould judge:");
+    for objective in &plan.profile.objectives {
+        println!("  {}, {}", objective.describe(), objective.origin.label());
+    }
+    Ok(exit::PASS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_read_as_people_type_them() {
+        assert_eq!(window("08:00-09:30"), Ok((28_800.0, 34_200.0)));
+        assert_eq!(window("00:00-24:00"), Ok((0.0, 86_400.0)));
+        for bad in ["", "8-9", "09:00-08:00", "08:00-08:00", "08:00-25:00", "08:70-09:00", "a:b-c:d"] {
+            assert!(window(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn impossible_numbers_are_refused_with_an_example() {
+        for bad in ["0", "-1", "NaN", "inf", "1e9", "fast"] {
+            assert!(positive(bad).unwrap_err().contains("such as"), "{bad}");
+            assert!(scale(bad).is_err(), "{bad}");
+        }
+        assert_eq!(scale("auto"), Ok(Scale::Auto));
+        assert_eq!(scale("0.1"), Ok(Scale::Fixed(0.1)));
+        assert!(duration("8d").is_err());
+    }
+}

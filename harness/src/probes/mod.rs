@@ -1,0 +1,196 @@
+//! The feature matrix, first floor: each promised component is asked a real question and must give the
+//! right answer; each absent one must not be there.
+//!
+//! A new component is one file here and one line in [`probe_all`].
+
+mod kafka;
+mod minio;
+mod nats;
+mod postgres;
+mod redis;
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use odg_profiles::{Component, Presence, Profile};
+use odg_reports::record::{FeatureResult, Fidelity, Implementation, Verdict};
+use odg_workloads::driver::{DriverError, Prefix};
+use odg_workloads::endpoint::Endpoints;
+
+/// Longest that one probe may take.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a probe found: what was asked is fixed by the probe, this is what answered.
+type Answer = Result<String, DriverError>;
+
+/// Asks every row of the matrix. `run` is the run's id; everything that probes create carries it and is
+/// removed again.
+pub async fn probe_all(
+    profile: &Profile,
+    endpoints: &Endpoints,
+    implementations: &[Implementation],
+    run: &str,
+) -> Vec<FeatureResult> {
+    let mut results = Vec::with_capacity(Component::ALL.len());
+    for component in Component::ALL {
+        let promised = profile.presence(component);
+        let cell = Cell { component, promised, implementations };
+        results.push(match component {
+            Component::Postgresql => cell.ask(postgres::ASKED, endpoints.postgres.as_ref(), |e| postgres::probe(e, run)).await,
+            Component::Redis => cell.ask(redis::ASKED, endpoints.redis.as_ref(), |e| redis::probe(e, run)).await,
+            Component::Minio => cell.ask(minio::ASKED, endpoints.s3.as_ref(), |e| minio::probe(e, run)).await,
+            Component::Nats => cell.ask(nats::ASKED, endpoints.nats.as_ref(), |e| nats::probe(e, run)).await,
+            Component::Kafka => cell.ask(kafka::ASKED, endpoints.kafka.as_ref(), |e| kafka::probe(e, run)).await,
+            Component::Gpu => cell.gpu(),
+            Component::MultiAz | Component::CosmosFederation => cell.elsewhere(
+                "one machine has one zone; provider kind or attach can show several",
+            ),
+            _ => cell.elsewhere("this provider does not start it; provider attach can show it"),
+        });
+    }
+    results
+}
+
+/// The prefix of what a probe creates, apart from the run's own things.
+fn prefix(run: &str) -> Result<Prefix, DriverError> {
+    Prefix::new(format!("odgbench-{run}-probe"))
+}
+
+/// `Ok` where what was found is what must be.
+fn same<T: PartialEq + std::fmt::Debug>(
+    found: T,
+    expected: T,
+    system: &'static str,
+    operation: &str,
+) -> Result<(), DriverError> {
+    if found == expected {
+        return Ok(());
+    }
+    let reason = format!("found {found:?}, expected {expected:?}");
+    Err(DriverError::wrong_answer(system, operation, reason))
+}
+
+/// One row of the matrix.
+struct Cell<'a> {
+    component: Component,
+    promised: Presence,
+    implementations: &'a [Implementation],
+}
+
+impl Cell<'_> {
+    fn result(&self, verdict: Verdict, asked: &str, answered: String, took: Duration) -> FeatureResult {
+        let fidelity: Option<Fidelity> = self
+            .implementations
+            .iter()
+            .find(|i| i.component == self.component.name())
+            .map(|i| i.fidelity);
+        FeatureResult {
+            feature: self.component.name().into(),
+            promised: self.promised.name().into(),
+            verdict,
+            fidelity,
+            asked: asked.into(),
+            answered,
+            took_ms: took.as_secs_f64() * 1e3,
+            required: verdict != Verdict::NotVerified,
+        }
+    }
+
+    /// A component that this build can probe.
+    async fn ask<E, F: Future<Output = Answer>>(
+        &self,
+        asked: &str,
+        endpoint: Option<E>,
+        probe: impl FnOnce(E) -> F,
+    ) -> FeatureResult {
+        let Some(endpoint) = endpoint else {
+            let asked = "is there an endpoint or a process for it?";
+            let verdict = match self.promised {
+                Presence::Absent | Presence::Optional => Verdict::Pass,
+                Presence::Present => Verdict::Fail,
+            };
+            let answered = "the stack has neither".to_owned();
+            return self.result(verdict, asked, answered, Duration::ZERO);
+        };
+        if self.promised == Presence::Absent {
+            let answered = "it answers, though the profile promises that it is absent".to_owned();
+            return self.result(Verdict::Fail, asked, answered, Duration::ZERO);
+        }
+        let started = Instant::now();
+        let answer = tokio::time::timeout(PROBE_TIMEOUT, probe(endpoint)).await;
+        let took = started.elapsed();
+        match answer {
+            Ok(Ok(answered)) => self.result(Verdict::Pass, asked, answered, took),
+            Ok(Err(error)) => self.result(Verdict::Fail, asked, error.to_string(), took),
+            Err(_) => {
+                let answered = format!("nothing within {} s", PROBE_TIMEOUT.as_secs());
+                self.result(Verdict::Fail, asked, answered, took)
+            }
+        }
+    }
+
+    /// A row that this provider cannot show. Absence is shown by the stack having started nothing else.
+    fn elsewhere(&self, why: &str) -> FeatureResult {
+        let asked = "was anything started for it?";
+        if self.promised == Presence::Present {
+            return self.result(Verdict::NotVerified, asked, why.into(), Duration::ZERO);
+        }
+        let answered = "no: the stack consists of the components listed under implementations";
+        self.result(Verdict::Pass, asked, answered.into(), Duration::ZERO)
+    }
+
+    fn gpu(&self) -> FeatureResult {
+        let asked = "which devices does the CUDA driver show?";
+        let started = Instant::now();
+        let answered = match odg_kernels::device::discover() {
+            Ok(devices) => {
+                let names: Vec<&str> = devices.iter().map(|d| d.name.as_str()).collect();
+                format!("{}; no expert inference was run on them", names.join(", "))
+            }
+            Err(error) => error.to_string(),
+        };
+        if self.promised == Presence::Present {
+            return self.result(Verdict::NotVerified, asked, answered, started.elapsed());
+        }
+        self.elsewhere("")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(component: Component, promised: Presence) -> Cell<'static> {
+        Cell { component, promised, implementations: &[] }
+    }
+
+    async fn good(_: &()) -> Answer {
+        Ok("right".into())
+    }
+
+    async fn bad(_: &()) -> Answer {
+        Prefix::new("foreign").map(|_| String::new())
+    }
+
+    #[tokio::test]
+    async fn a_present_component_passes_only_with_the_right_answer() {
+        let kafka = cell(Component::Kafka, Presence::Present);
+        assert_eq!(kafka.ask("q", Some(&()), good).await.verdict, Verdict::Pass);
+        assert_eq!(kafka.ask("q", Some(&()), bad).await.verdict, Verdict::Fail);
+        assert_eq!(kafka.ask("q", None, good).await.verdict, Verdict::Fail);
+    }
+
+    #[tokio::test]
+    async fn an_absent_component_that_answers_fails() {
+        let kafka = cell(Component::Kafka, Presence::Absent);
+        assert_eq!(kafka.ask("q", Some(&()), good).await.verdict, Verdict::Fail);
+        assert_eq!(kafka.ask("q", None, good).await.verdict, Verdict::Pass);
+    }
+
+    #[test]
+    fn what_this_provider_cannot_show_is_not_verified_and_never_a_pass() {
+        let zones = cell(Component::MultiAz, Presence::Present).elsewhere("one zone");
+        assert_eq!((zones.verdict, zones.required), (Verdict::NotVerified, false));
+        assert_eq!(cell(Component::Gpu, Presence::Present).gpu().verdict, Verdict::NotVerified);
+    }
+}

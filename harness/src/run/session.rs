@@ -1,0 +1,350 @@
+//! One run from start to end.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use odg_profiles::{Component, Presence};
+use odg_reports::record::{
+    GeneratorSummary, JournalLine, LedgerSummary, RunRecord, RunState, SCHEMA_VERSION,
+    TimelineEvent, Verdict,
+};
+use odg_reports::{RunWriter, render_all};
+use odg_workloads::day::{Day, DayOptions, Running};
+use odg_workloads::null::ceiling_events_per_s;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+
+use super::assemble::{self, Measured};
+use super::monitor::Monitor;
+use super::progress::{Progress, Style};
+use super::request::RunPlan;
+use crate::exit::{self, Failure};
+use crate::host;
+use crate::probes::probe_all;
+use crate::provider::local::workdir;
+use crate::provider::{Death, Provider, StartOptions, Stack, disk};
+
+/// How long the generator's ceiling is measured before each run.
+const CEILING_TIME: Duration = Duration::from_millis(500);
+/// Pause between two looks at the clock.
+const LOOK: Duration = Duration::from_millis(20);
+/// Draining after a component has died or Ctrl-C was pressed.
+const SHORT_DRAIN: Duration = Duration::from_secs(5);
+/// Bytes on disk per offered byte: the bus's log, the bronze object, silver Parquet, the database and its
+/// log, with a quarter for what is not known.
+const DISK_FACTOR: f64 = 4.0;
+/// Bytes on disk of a stack without load: PostgreSQL's own files and log, Kafka's index files.
+const DISK_BASE: u64 = 1 << 30;
+
+/// Options of a run that do not shape the load.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// Directory under which the run directory is made.
+    pub runs_dir: PathBuf,
+    /// Time for events to arrive after the load has ended.
+    pub drain: Duration,
+    /// How progress is shown.
+    pub style: Style,
+    /// The command line that repeats the run.
+    pub command: Vec<String>,
+}
+
+/// What a run leaves.
+#[derive(Debug)]
+pub struct RunResult {
+    /// The record, as in `run.json`.
+    pub record: RunRecord,
+    /// The run directory.
+    pub dir: PathBuf,
+}
+
+/// Components of `profile` that a provider is asked to start.
+pub fn wanted(profile: &odg_profiles::Profile) -> Vec<Component> {
+    crate::provider::local::components()
+        .into_iter()
+        .filter(|component| profile.presence(*component) == Presence::Present)
+        .collect()
+}
+
+/// Bytes that a run will need on the disk of the servers' data.
+pub fn disk_needed(plan: &RunPlan) -> u64 {
+    let payload = plan.offered.bytes_per_s * plan.load.length.as_secs_f64();
+    DISK_BASE + (payload * DISK_FACTOR) as u64
+}
+
+/// Runs the plan.
+///
+/// # Errors
+/// Where the stack cannot be brought up (nothing is left behind then), the disk is too small, or the
+/// record cannot be written. Once load has begun, trouble ends in a record with a verdict instead.
+pub async fn run(
+    plan: &RunPlan,
+    provider: &dyn Provider,
+    options: &RunOptions,
+) -> Result<RunResult, Failure> {
+    let components = wanted(&plan.profile);
+    let chosen = provider.plan(&components)?;
+    disk::require(&workdir::default_parent(), disk_needed(plan))?;
+    let started_at = OffsetDateTime::now_utc();
+    let id = run_id(started_at, &plan.profile.name);
+    let short = id.rsplit('-').next().unwrap_or_default().to_owned();
+    let dir = options.runs_dir.join(&id);
+    let length_s = plan.load.length.as_secs_f64();
+    let mut progress = Progress::new(options.style, plan.warmup.as_secs_f64(), length_s);
+    let interrupts = Interrupts::listen();
+
+    progress.step("measuring the generator against the null target");
+    let seed = plan.load.seed;
+    let ceiling = tokio::task::spawn_blocking(move || ceiling_events_per_s(CEILING_TIME, seed))
+        .await
+        .map_err(|e| Failure::stack(format!("measuring the generator: {e}")))?;
+
+    let names: Vec<&str> = chosen.choices.iter().map(|c| c.name.as_str()).collect();
+    progress.step(&format!("starting {}", names.join(", ")));
+    let mut start = StartOptions::new(short.clone());
+    start.log_dir = Some(dir.join("logs"));
+    let stack = tokio::select! {
+        stack = provider.start(&chosen, start) => stack?,
+        () = interrupts.first() => return Err(Failure::stack("interrupted while the stack was starting; everything was stopped")),
+    };
+    progress.step(&format!("stack ready in {:.1} s", stack.ready_ms as f64 / 1e3));
+
+    let mut record = empty_record(plan, provider, options, &stack, id, started_at);
+    let mut stack = stack;
+    let parts = Parts { plan, options, short: &short, dir: &dir, ceiling, interrupts: &interrupts };
+    let loaded = load(&parts, &mut stack, &mut record, &mut progress).await;
+    progress.finish();
+    for problem in stack.stop().await {
+        tracing::warn!(problem, "stopping the stack");
+    }
+    loaded?;
+    progress.step("writing the report");
+    render_all(&dir)?;
+    Ok(RunResult { record, dir })
+}
+
+/// What a loaded run needs to know.
+struct Parts<'a> {
+    plan: &'a RunPlan,
+    options: &'a RunOptions,
+    short: &'a str,
+    dir: &'a Path,
+    ceiling: f64,
+    interrupts: &'a Interrupts,
+}
+
+/// Probes the stack, offers the load, and completes and writes the record.
+async fn load(
+    parts: &Parts<'_>,
+    stack: &mut Stack,
+    record: &mut RunRecord,
+    progress: &mut Progress,
+) -> Result<(), Failure> {
+    let plan = parts.plan;
+    let mut writer = RunWriter::create(parts.dir)?;
+    writer.journal(&JournalLine::Start { record: Box::new(record.clone()) })?;
+    progress.step("probing every component");
+    record.features =
+        probe_all(&plan.profile, &stack.endpoints, &stack.implementations, parts.short).await;
+    for finding in &record.features {
+        writer.journal(&JournalLine::Finding(finding.clone()))?;
+    }
+    progress.step("creating topics, buckets, tables and seed data");
+    let day_options = DayOptions {
+        run: parts.short.to_owned(),
+        load: plan.load,
+        warmup: plan.warmup,
+        partitions: plan.partitions,
+        kafka: plan.kafka,
+    };
+    let day = Day::prepare(&stack.endpoints, day_options).await.map_err(Failure::stack)?;
+    let recorder = day.recorder();
+    let running = day.start().await.map_err(Failure::stack)?;
+    let clock = running.clock();
+    let mut monitor = Monitor::new(clock, Arc::clone(&recorder));
+    progress.start();
+    let mut timeline = Timeline { writer: &mut writer, events: Vec::new() };
+    let (state, death) =
+        watch(parts, stack, &running, &mut monitor, &mut timeline, progress).await?;
+    let ended_after_s = clock.now_ns() as f64 / 1e9;
+    timeline.mark(ended_after_s, "load_end", "load ends, draining")?;
+    let Timeline { events, .. } = timeline;
+
+    let drain = if state == RunState::Complete { parts.options.drain } else { SHORT_DRAIN };
+    let mut written = Ok(());
+    // The stack goes down with the run: what was created in it needs no clean-up of its own.
+    let outcome = running
+        .finish(drain, false, || {
+            if monitor.is_due() && written.is_ok() {
+                written = monitor.tick(&mut writer, stack);
+            }
+        })
+        .await;
+    written?;
+    monitor.tick(&mut writer, stack)?;
+    record.finished_at = OffsetDateTime::now_utc().format(&Rfc3339).ok();
+    let measured = Measured {
+        plan,
+        monitor,
+        recorder: &recorder,
+        outcome,
+        ceiling_events_per_s: parts.ceiling,
+        state,
+        ended_after_s,
+        events,
+    };
+    assemble::complete(record, measured);
+    if let Some(death) = death {
+        record.reasons.insert(0, death_reason(&death));
+    }
+    writer.finish(record)?;
+    Ok(())
+}
+
+/// Marked moments, journalled as they happen.
+struct Timeline<'a> {
+    writer: &'a mut RunWriter,
+    events: Vec<TimelineEvent>,
+}
+
+impl Timeline<'_> {
+    fn mark(&mut self, t_s: f64, kind: &str, text: &str) -> Result<(), Failure> {
+        let event = TimelineEvent { t_s, kind: kind.into(), text: text.into() };
+        self.writer.journal(&JournalLine::Event(event.clone()))?;
+        self.events.push(event);
+        Ok(())
+    }
+}
+
+/// Watches the load until its schedule ends, a component dies, or somebody interrupts.
+async fn watch(
+    parts: &Parts<'_>,
+    stack: &mut Stack,
+    running: &Running,
+    monitor: &mut Monitor,
+    timeline: &mut Timeline<'_>,
+    progress: &mut Progress,
+) -> Result<(RunState, Option<Death>), Failure> {
+    let clock = running.clock();
+    let end_ns = parts.plan.load.length.as_nanos() as u64;
+    let warmup_s = parts.plan.warmup.as_secs_f64();
+    let mut warm = false;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let now_s = clock.now_ns() as f64 / 1e9;
+        if !warm && now_s >= warmup_s {
+            warm = true;
+            timeline.mark(warmup_s, "warmup_end", "warm-up ends, measuring")?;
+        }
+        if monitor.is_due() {
+            monitor.tick(timeline.writer, stack)?;
+            let publish = monitor.totals.first().map(|t| &t.response);
+            let p99 = publish.filter(|h| !h.is_empty()).map(|h| h.value_at_quantile(0.99));
+            progress.tick(&monitor.latest, running.progress(), p99);
+            if let Some(death) = stack.died() {
+                timeline.mark(now_s, "component_died", &death_reason(&death))?;
+                return Ok((RunState::Aborted, Some(death)));
+            }
+        }
+        if parts.interrupts.count() > 0 {
+            timeline.mark(now_s, "interrupted", "interrupted by a signal")?;
+            return Ok((RunState::Interrupted, None));
+        }
+        if running.schedule_ended() && clock.now_ns() >= end_ns {
+            return Ok((RunState::Complete, None));
+        }
+    }
+}
+
+fn death_reason(death: &Death) -> String {
+    let mut text = format!("{} ended by itself: {}", death.component.name(), death.status);
+    if !death.last_log_lines.is_empty() {
+        text.push_str("; its last log lines: ");
+        text.push_str(&death.last_log_lines.join(" | "));
+    }
+    text
+}
+
+/// `<time>-<profile>-<id>`; the id also labels everything the run creates.
+fn run_id(at: OffsetDateTime, profile: &str) -> String {
+    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
+    let time = at.format(&format).unwrap_or_default();
+    format!("{time}-{profile}-{:06x}", rand::random::<u32>() & 0x00ff_ffff)
+}
+
+/// The record before anything was measured.
+fn empty_record(
+    plan: &RunPlan,
+    provider: &dyn Provider,
+    options: &RunOptions,
+    stack: &Stack,
+    run_id: String,
+    started_at: OffsetDateTime,
+) -> RunRecord {
+    RunRecord {
+        schema_version: SCHEMA_VERSION.into(),
+        tool_version: env!("CARGO_PKG_VERSION").into(),
+        run_id,
+        started_at: started_at.format(&Rfc3339).unwrap_or_default(),
+        finished_at: None,
+        state: RunState::Interrupted,
+        command: options.command.clone(),
+        profile: plan.profile.name.clone(),
+        provider: provider.name().into(),
+        config: plan.config.clone(),
+        implementations: stack.implementations.clone(),
+        host: host::describe(),
+        stack_ready_ms: stack.ready_ms,
+        marks: plan.marks.clone(),
+        operations: Vec::new(),
+        ledger: LedgerSummary::default(),
+        generator: GeneratorSummary::default(),
+        resources: Vec::new(),
+        objectives: Vec::new(),
+        features: Vec::new(),
+        verdict: Verdict::Inconclusive,
+        reasons: Vec::new(),
+        exit_code: exit::UNCERTAIN,
+        warnings: plan.warnings.clone(),
+        events: Vec::new(),
+    }
+}
+
+/// Ctrl-C and SIGTERM, from the start of the run.
+struct Interrupts {
+    count: tokio::sync::watch::Receiver<u32>,
+}
+
+impl Interrupts {
+    fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (sender, count) = tokio::sync::watch::channel(0);
+        for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+            let sender = sender.clone();
+            match signal(kind) {
+                Ok(mut stream) => {
+                    tokio::spawn(async move {
+                        while stream.recv().await.is_some() {
+                            sender.send_modify(|n| *n += 1);
+                        }
+                    });
+                }
+                Err(error) => tracing::warn!(%error, "cannot listen for signals"),
+            }
+        }
+        Self { count }
+    }
+
+    fn count(&self) -> u32 {
+        *self.count.borrow()
+    }
+
+    async fn first(&self) {
+        let mut count = self.count.clone();
+        if count.wait_for(|n| *n > 0).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
