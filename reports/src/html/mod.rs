@@ -1,5 +1,6 @@
 //! `report.html`: one file without scripts or anything from the network.
 
+mod rows;
 mod view;
 
 use minijinja::syntax::SyntaxConfig;

@@ -2,15 +2,16 @@
 
 use serde::Serialize;
 
+use super::rows::{self, Check, Feature, Hop, Moment, Objective, Operation, Part, Resource};
 use crate::escape;
 use crate::plots::Charts;
 use crate::read::Run;
-use crate::record::{LatencySummary, OperationSummary, RunRecord, Verdict, Warning};
+use crate::record::{ObjectiveResult, RunRecord, Verdict, Warning};
 use crate::units::{bytes, bytes_per_s, count, duration_ns, memory, percent, rate, seconds};
 use crate::words;
 
 /// Most rows of a table whose length the record decides.
-const MOST_ROWS: usize = 200;
+pub(super) const MOST_ROWS: usize = 200;
 
 /// A verdict: its word and its class in the style sheet.
 #[derive(Serialize)]
@@ -55,104 +56,6 @@ impl Fact {
         self.marks = marks.to_vec();
         self
     }
-}
-
-#[derive(Serialize)]
-struct Objective {
-    name: String,
-    metric: String,
-    source: String,
-    origin: String,
-    threshold: String,
-    measured: String,
-    /// Share of the bar, 0 to 100, as text; empty without a figure.
-    bar: String,
-    over: bool,
-    upper: String,
-    samples: String,
-    needed: String,
-    evidence: String,
-    required: bool,
-    marks: Vec<String>,
-    verdict: Tag,
-}
-
-#[derive(Serialize)]
-struct Feature {
-    name: String,
-    promised: String,
-    fidelity: String,
-    asked: String,
-    answered: String,
-    took: String,
-    required: bool,
-    verdict: Tag,
-}
-
-#[derive(Serialize)]
-struct Hop {
-    name: String,
-    reached: String,
-    /// Lost, duplicated, reordered, corrupted; with whether it is a fault.
-    figures: Vec<(String, bool)>,
-}
-
-#[derive(Serialize)]
-struct Check {
-    what: String,
-    expected: String,
-    found: String,
-    ok: bool,
-}
-
-#[derive(Serialize)]
-struct Operation {
-    name: String,
-    description: String,
-    marks: Vec<String>,
-    offered: String,
-    completed: String,
-    errors: String,
-    error_kinds: String,
-    per_s: String,
-    bytes_per_s: String,
-    mean: String,
-    mean_ci: String,
-    p50: String,
-    p99: String,
-    p999: String,
-    max: String,
-    service_p99: String,
-    wait: String,
-}
-
-#[derive(Serialize)]
-struct Resource {
-    component: String,
-    marks: Vec<String>,
-    cpu_mean: String,
-    cpu_max: String,
-    rss: String,
-    written: String,
-}
-
-#[derive(Serialize)]
-struct Part {
-    component: String,
-    name: String,
-    version: String,
-    fidelity: String,
-    real: bool,
-    endpoint: String,
-    ready: String,
-    note: String,
-}
-
-#[derive(Serialize)]
-struct Moment {
-    at: String,
-    kind: String,
-    text: String,
 }
 
 /// The page.
@@ -215,8 +118,8 @@ pub(super) fn page(run: &Run, charts: Charts) -> Page {
         headline: headline(run),
         warnings: r.warnings.iter().take(MOST_ROWS).cloned().collect(),
         notes: run.notes.clone(),
-        objectives: objectives(r),
-        features: features(r),
+        objectives: rows::objectives(r),
+        features: rows::features(r),
         ledger_state: words::ledger_state(r).to_owned(),
         ledger_class: match words::ledger_state(r) {
             "balances" => "pass",
@@ -224,16 +127,16 @@ pub(super) fn page(run: &Run, charts: Charts) -> Page {
             _ => "fail",
         },
         rejected: count(r.ledger.rejected),
-        hops: hops(r),
-        checks: checks(r),
-        operations: operations(run),
+        hops: rows::hops(r),
+        checks: rows::checks(r),
+        operations: rows::operations(run),
         left_out,
         charts,
         generator: generator(r),
-        resources: resources(r),
-        parts: parts(r),
+        resources: rows::resources(r),
+        parts: rows::parts(r),
         host: host(r),
-        timeline: timeline(r),
+        timeline: rows::timeline(r),
         command: words::command(r),
         provenance: provenance(r),
     }
@@ -264,7 +167,7 @@ fn headline(run: &Run) -> Vec<Fact> {
         ))
     };
     let mut facts = vec![load, measured, held, ledger];
-    let ratio = |o: &&crate::record::ObjectiveResult| o.ratio.unwrap_or(0.0);
+    let ratio = |o: &&ObjectiveResult| o.ratio.unwrap_or(0.0);
     if let Some(tightest) = r
         .objectives
         .iter()
@@ -278,144 +181,6 @@ fn headline(run: &Run) -> Vec<Fact> {
         );
     }
     facts
-}
-
-fn objectives(r: &RunRecord) -> Vec<Objective> {
-    r.objectives
-        .iter()
-        .take(MOST_ROWS)
-        .map(|o| Objective {
-            name: o.operation.clone(),
-            metric: o.metric.clone(),
-            source: o.source.clone(),
-            origin: o.origin.clone(),
-            threshold: o.threshold.clone(),
-            measured: if o.measured.is_empty() { "no samples".into() } else { o.measured.clone() },
-            bar: o
-                .ratio
-                .filter(|x| x.is_finite())
-                .map_or(String::new(), |x| format!("{:.1}", (x * 100.0).clamp(0.0, 100.0))),
-            over: o.ratio.is_some_and(|x| x > 1.0),
-            upper: o.upper99.as_ref().map_or("–".into(), |u| format!("≤ {u}")),
-            samples: count(o.samples),
-            needed: if o.samples < o.samples_needed && o.samples_needed != u64::MAX {
-                format!("{} needed", count(o.samples_needed))
-            } else {
-                String::new()
-            },
-            evidence: o.evidence.clone(),
-            required: o.required,
-            marks: words::operation_marks(r, &o.operation),
-            verdict: o.verdict.into(),
-        })
-        .collect()
-}
-
-fn features(r: &RunRecord) -> Vec<Feature> {
-    r.features
-        .iter()
-        .take(MOST_ROWS)
-        .map(|f| Feature {
-            name: f.feature.clone(),
-            promised: f.promised.clone(),
-            fidelity: f.fidelity.map_or("–", |f| f.label()).to_owned(),
-            asked: f.asked.clone(),
-            answered: f.answered.clone(),
-            took: duration_ns(f.took_ms * 1e6),
-            required: f.required,
-            verdict: f.verdict.into(),
-        })
-        .collect()
-}
-
-fn hops(r: &RunRecord) -> Vec<Hop> {
-    r.ledger
-        .hops
-        .iter()
-        .map(|h| Hop {
-            name: h.hop.clone(),
-            reached: count(h.reached),
-            figures: vec![
-                (count(h.lost), h.lost > 0),
-                (count(h.duplicated), h.duplicated > 0),
-                // Another order is allowed between hops, so it is shown and is no fault.
-                (count(h.reordered), false),
-                (count(h.corrupted), h.corrupted > 0),
-            ],
-        })
-        .collect()
-}
-
-fn checks(r: &RunRecord) -> Vec<Check> {
-    let checks = r.ledger.checks.iter().take(MOST_ROWS);
-    checks
-        .map(|c| Check {
-            what: c.what.clone(),
-            expected: c.expected.clone(),
-            found: c.found.clone(),
-            ok: c.ok,
-        })
-        .collect()
-}
-
-fn operations(run: &Run) -> Vec<Operation> {
-    let s = run.measured_s();
-    run.record
-        .operations
-        .iter()
-        .take(MOST_ROWS)
-        .map(|o| {
-            let figure = |l: &LatencySummary, ns: u64| {
-                if l.count == 0 { "–".to_owned() } else { duration_ns(ns as f64) }
-            };
-            Operation {
-                name: o.name.clone(),
-                description: o.description.clone(),
-                marks: words::operation_marks(&run.record, &o.name),
-                offered: count(o.offered),
-                completed: count(o.completed),
-                errors: count(words::errors(o)),
-                error_kinds: kinds(o),
-                per_s: rate(o.completed as f64 / s),
-                bytes_per_s: if o.bytes == 0 {
-                    "–".into()
-                } else {
-                    bytes_per_s(o.bytes as f64 / s)
-                },
-                mean: figure(&o.response, o.response.mean_ns as u64),
-                mean_ci: o
-                    .response
-                    .mean_ci95_ns
-                    .map_or(String::new(), |half| format!("± {}", duration_ns(half))),
-                p50: figure(&o.response, o.response.p50_ns),
-                p99: figure(&o.response, o.response.p99_ns),
-                p999: figure(&o.response, o.response.p999_ns),
-                max: figure(&o.response, o.response.max_ns),
-                service_p99: figure(&o.service, o.service.p99_ns),
-                wait: if o.response.count == 0 {
-                    "–".into()
-                } else {
-                    duration_ns((o.response.mean_ns - o.service.mean_ns).max(0.0))
-                },
-            }
-        })
-        .collect()
-}
-
-/// Errors by kind, retries and values out of range, where there are any.
-fn kinds(o: &OperationSummary) -> String {
-    let mut parts = Vec::new();
-    let kinds = words::error_kinds(o);
-    if !kinds.is_empty() {
-        parts.push(kinds);
-    }
-    if o.retries > 0 {
-        parts.push(format!("{} retried", count(o.retries)));
-    }
-    if o.response.out_of_range > 0 {
-        parts.push(format!("{} out of range", count(o.response.out_of_range)));
-    }
-    parts.join("; ")
 }
 
 fn generator(r: &RunRecord) -> Vec<Fact> {
@@ -438,38 +203,6 @@ fn generator(r: &RunRecord) -> Vec<Fact> {
     ]
 }
 
-fn resources(r: &RunRecord) -> Vec<Resource> {
-    r.resources
-        .iter()
-        .take(MOST_ROWS)
-        .map(|x| Resource {
-            component: x.component.clone(),
-            marks: words::component_marks(r, &x.component),
-            cpu_mean: rate(x.cpu_cores_mean),
-            cpu_max: rate(x.cpu_cores_max),
-            rss: memory(x.rss_max_bytes),
-            written: bytes(x.write_bytes as f64),
-        })
-        .collect()
-}
-
-fn parts(r: &RunRecord) -> Vec<Part> {
-    r.implementations
-        .iter()
-        .take(MOST_ROWS)
-        .map(|i| Part {
-            component: i.component.clone(),
-            name: i.name.clone(),
-            version: i.version.clone(),
-            fidelity: i.fidelity.to_string(),
-            real: i.fidelity == crate::record::Fidelity::Real,
-            endpoint: i.endpoint.clone(),
-            ready: duration_ns(i.ready_ms as f64 * 1e6),
-            note: i.note.clone().unwrap_or_default(),
-        })
-        .collect()
-}
-
 fn host(r: &RunRecord) -> Vec<Fact> {
     let h = &r.host;
     vec![
@@ -480,20 +213,6 @@ fn host(r: &RunRecord) -> Vec<Fact> {
         fact("Kernel", h.kernel.clone()),
         fact("Virtualisation", h.virtualisation.clone().unwrap_or_else(|| "none seen".into())),
     ]
-}
-
-fn timeline(r: &RunRecord) -> Vec<Moment> {
-    let mut events: Vec<_> = r.events.iter().collect();
-    events.sort_by(|a, b| a.t_s.total_cmp(&b.t_s));
-    events
-        .into_iter()
-        .take(MOST_ROWS)
-        .map(|e| Moment {
-            at: format!("{:.1} s", e.t_s),
-            kind: e.kind.replace('_', " "),
-            text: e.text.clone(),
-        })
-        .collect()
 }
 
 fn provenance(r: &RunRecord) -> Vec<Fact> {
