@@ -72,10 +72,9 @@ pub(super) fn clean(args: &CleanArgs) -> Result<u8, Failure> {
         match (&leftover.problem, args.dry_run) {
             (Some(problem), _) => println!("Could not remove {path} of run {run}: {problem}"),
             (None, true) => println!("Would remove {path} of run {run}"),
-            (None, false) => println!(
-                "Removed {path} of run {run} and ended {} processes",
-                leftover.processes
-            ),
+            (None, false) => {
+                println!("Removed {path} of run {run} and ended {} processes", leftover.processes)
+            }
         }
     }
     Ok(exit::PASS)

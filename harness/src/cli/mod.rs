@@ -74,7 +74,12 @@ pub fn execute(cli: Cli) -> Result<u8, Failure> {
         Command::Doctor(args) => inspect::doctor(&args),
         Command::Clean(args) => inspect::clean(&args),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "odg-bench", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "odg-bench",
+                &mut std::io::stdout(),
+            );
             Ok(crate::exit::PASS)
         }
         Command::Reaper => Err(Failure::usage("__reaper is started by `odg-bench run` itself")),

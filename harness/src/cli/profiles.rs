@@ -33,7 +33,9 @@ pub(super) enum ProfilesCommand {
         output: Output,
     },
     /// Choose a profile by volume and needs
-    #[command(after_help = "Example:\n  odg-bench profiles recommend --volume 3TB/day --needs gpu,multi-az")]
+    #[command(
+        after_help = "Example:\n  odg-bench profiles recommend --volume 3TB/day --needs gpu,multi-az"
+    )]
     Recommend {
         /// Daily volume, such as 3TB/day
         #[arg(long, value_parser = |text: &str| text.parse::<Volume>().map_err(|e| e.to_string()))]
@@ -73,13 +75,15 @@ pub(super) fn execute(command: ProfilesCommand) -> Result<u8, Failure> {
 }
 
 fn list(output: Output) -> Result<u8, Failure> {
-    let profiles =
-        names().iter().map(|name| Profile::load(name)).collect::<Result<Vec<_>, _>>()?;
+    let profiles = names().iter().map(|name| Profile::load(name)).collect::<Result<Vec<_>, _>>()?;
     if output == Output::Json {
         print_json(&profiles)?;
         return Ok(exit::PASS);
     }
-    println!("{:<8} {:>6} {:>8} {:>4} {:>9} {:>12}  USE CASE", "PROFILE", "vCPU", "RAM", "GPU", "STORAGE", "DEFAULT LOAD");
+    println!(
+        "{:<8} {:>6} {:>8} {:>4} {:>9} {:>12}  USE CASE",
+        "PROFILE", "vCPU", "RAM", "GPU", "STORAGE", "DEFAULT LOAD"
+    );
     for profile in profiles {
         let resources = &profile.resources;
         let plus = if resources.at_least { "+" } else { "" };
@@ -122,13 +126,22 @@ fn show(profile: &Profile, output: Output) -> Result<u8, Failure> {
             println!("\n{section}");
         }
         let provenance = &row.provenance;
-        println!("  {:<44} {}  [{}: {}]", row.key, row.value, provenance.origin.label(), provenance.source);
+        println!(
+            "  {:<44} {}  [{}: {}]",
+            row.key,
+            row.value,
+            provenance.origin.label(),
+            provenance.source
+        );
     }
     let contradictions = checks(profile);
     if !contradictions.is_empty() {
         println!("\nwhere the promise contradicts itself");
         for found in contradictions {
-            println!("  {}: promised {}, computed {}; {}", found.id, found.promised, found.computed, found.meaning);
+            println!(
+                "  {}: promised {}, computed {}; {}",
+                found.id, found.promised, found.computed, found.meaning
+            );
         }
     }
     Ok(exit::PASS)

@@ -105,14 +105,15 @@ fn scale(text: &str) -> Result<Scale, String> {
     if text == "auto" {
         return Ok(Scale::Auto);
     }
-    positive(text).map(Scale::Fixed).map_err(|_| {
-        "give auto, or a number above 0 and at most 1000000, such as 0.1".to_owned()
-    })
+    positive(text)
+        .map(Scale::Fixed)
+        .map_err(|_| "give auto, or a number above 0 and at most 1000000, such as 0.1".to_owned())
 }
 
 /// `HH:MM-HH:MM`, as seconds of the day; 24:00 is the day's end.
 fn window(text: &str) -> Result<(f64, f64), String> {
-    let wrong = || "give two times of one day, the first before the second, such as 08:00-09:30".to_owned();
+    let wrong =
+        || "give two times of one day, the first before the second, such as 08:00-09:30".to_owned();
     let time = |text: &str| {
         let (hours, minutes) = text.split_once(':')?;
         let (h, m): (u32, u32) = (hours.parse().ok()?, minutes.parse().ok()?);
@@ -202,8 +203,10 @@ fn dry_run(plan: &RunPlan, provider: &dyn Provider, output: Output) -> Result<u8
         );
     }
     let offered = &plan.offered;
-    println!("\nWould offer for {:.0} s, after {:.0} s of warm-up, {} arrivals, seed {}:",
-        plan.config.duration_s, plan.config.warmup_s, plan.config.arrivals, plan.config.seed);
+    println!(
+        "\nWould offer for {:.0} s, after {:.0} s of warm-up, {} arrivals, seed {}:",
+        plan.config.duration_s, plan.config.warmup_s, plan.config.arrivals, plan.config.seed
+    );
     println!(
         "  {:>10.1} events/s, {} ({} per day × {} × speed-up {})",
         offered.events_per_s,
@@ -239,7 +242,9 @@ mod tests {
     fn windows_are_read_as_people_type_them() {
         assert_eq!(window("08:00-09:30"), Ok((28_800.0, 34_200.0)));
         assert_eq!(window("00:00-24:00"), Ok((0.0, 86_400.0)));
-        for bad in ["", "8-9", "09:00-08:00", "08:00-08:00", "08:00-25:00", "08:70-09:00", "a:b-c:d"] {
+        for bad in
+            ["", "8-9", "09:00-08:00", "08:00-08:00", "08:00-25:00", "08:70-09:00", "a:b-c:d"]
+        {
             assert!(window(bad).is_err(), "{bad}");
         }
     }

@@ -5,7 +5,8 @@ use odg_workloads::endpoint::KafkaEndpoint;
 
 use super::{Answer, prefix};
 
-pub(super) const ASKED: &str = "create a topic, produce with acks=all, read the message at its offset";
+pub(super) const ASKED: &str =
+    "create a topic, produce with acks=all, read the message at its offset";
 
 pub(super) async fn probe(endpoint: &KafkaEndpoint, run: &str) -> Answer {
     let prefix = prefix(run)?;
@@ -15,5 +16,5 @@ pub(super) async fn probe(endpoint: &KafkaEndpoint, run: &str) -> Answer {
     kafka.probe(&topic).await?;
     let version = kafka.version().await?;
     kafka.clean_up().await?;
-    Ok(format!("the message, from {version}"))
+    Ok(format!("the message, from a broker that speaks {version}"))
 }

@@ -36,15 +36,26 @@ pub async fn probe_all(
         let promised = profile.presence(component);
         let cell = Cell { component, promised, implementations };
         results.push(match component {
-            Component::Postgresql => cell.ask(postgres::ASKED, endpoints.postgres.as_ref(), |e| postgres::probe(e, run)).await,
-            Component::Redis => cell.ask(redis::ASKED, endpoints.redis.as_ref(), |e| redis::probe(e, run)).await,
-            Component::Minio => cell.ask(minio::ASKED, endpoints.s3.as_ref(), |e| minio::probe(e, run)).await,
-            Component::Nats => cell.ask(nats::ASKED, endpoints.nats.as_ref(), |e| nats::probe(e, run)).await,
-            Component::Kafka => cell.ask(kafka::ASKED, endpoints.kafka.as_ref(), |e| kafka::probe(e, run)).await,
+            Component::Postgresql => {
+                cell.ask(postgres::ASKED, endpoints.postgres.as_ref(), |e| postgres::probe(e, run))
+                    .await
+            }
+            Component::Redis => {
+                cell.ask(redis::ASKED, endpoints.redis.as_ref(), |e| redis::probe(e, run)).await
+            }
+            Component::Minio => {
+                cell.ask(minio::ASKED, endpoints.s3.as_ref(), |e| minio::probe(e, run)).await
+            }
+            Component::Nats => {
+                cell.ask(nats::ASKED, endpoints.nats.as_ref(), |e| nats::probe(e, run)).await
+            }
+            Component::Kafka => {
+                cell.ask(kafka::ASKED, endpoints.kafka.as_ref(), |e| kafka::probe(e, run)).await
+            }
             Component::Gpu => cell.gpu(),
-            Component::MultiAz | Component::CosmosFederation => cell.elsewhere(
-                "one machine has one zone; provider kind or attach can show several",
-            ),
+            Component::MultiAz | Component::CosmosFederation => {
+                cell.elsewhere("one machine has one zone; provider kind or attach can show several")
+            }
             _ => cell.elsewhere("this provider does not start it; provider attach can show it"),
         });
     }
@@ -78,7 +89,13 @@ struct Cell<'a> {
 }
 
 impl Cell<'_> {
-    fn result(&self, verdict: Verdict, asked: &str, answered: String, took: Duration) -> FeatureResult {
+    fn result(
+        &self,
+        verdict: Verdict,
+        asked: &str,
+        answered: String,
+        took: Duration,
+    ) -> FeatureResult {
         let fidelity: Option<Fidelity> = self
             .implementations
             .iter()
@@ -92,7 +109,7 @@ impl Cell<'_> {
             asked: asked.into(),
             answered,
             took_ms: took.as_secs_f64() * 1e3,
-            required: verdict != Verdict::NotVerified,
+            required: self.promised != Presence::Optional,
         }
     }
 
@@ -190,7 +207,7 @@ mod tests {
     #[test]
     fn what_this_provider_cannot_show_is_not_verified_and_never_a_pass() {
         let zones = cell(Component::MultiAz, Presence::Present).elsewhere("one zone");
-        assert_eq!((zones.verdict, zones.required), (Verdict::NotVerified, false));
+        assert_eq!(zones.verdict, Verdict::NotVerified);
         assert_eq!(cell(Component::Gpu, Presence::Present).gpu().verdict, Verdict::NotVerified);
     }
 }

@@ -73,7 +73,10 @@ pub fn complete(record: &mut RunRecord, measured: Measured<'_>) {
                 errors: total.errors.iter().map(|(k, n)| ((*k).to_owned(), *n)).collect(),
                 retries: total.retries,
                 bytes: total.bytes,
-                response: with_ci(latency_summary(&total.response, total.out_of_range[0]), response),
+                response: with_ci(
+                    latency_summary(&total.response, total.out_of_range[0]),
+                    response,
+                ),
                 service: with_ci(latency_summary(&total.service, total.out_of_range[1]), service),
                 littles_law: Some(littles_law::check(
                     sampled,
@@ -85,12 +88,13 @@ pub fn complete(record: &mut RunRecord, measured: Measured<'_>) {
             }
         })
         .collect();
-    record.resources = resource_summary(&monitor.resources, from_ns as f64 / 1e9, to_ns as f64 / 1e9);
+    record.resources =
+        resource_summary(&monitor.resources, from_ns as f64 / 1e9, to_ns as f64 / 1e9);
     record.generator = generator(plan, &monitor, &outcome, ceiling_events_per_s, record);
     record.ledger = outcome.ledger.clone();
     record.objectives = objectives(plan, recorder, &monitor.totals);
     record.events = measured.events;
-    marks_and_warnings(record, &outcome, plan);
+    marks_and_warnings(record, &outcome);
     let faults = judge::generator_faults(&record.generator, &record.operations);
     let judged = judge::overall(&Evidence {
         state: record.state,
@@ -141,7 +145,8 @@ fn objectives(plan: &RunPlan, recorder: &Recorder, totals: &[Tally]) -> Vec<Obje
         .objectives
         .iter()
         .map(|objective| {
-            let total = recorder.find(&objective.operation).map_or(&nothing, |id| &totals[id.index()]);
+            let total =
+                recorder.find(&objective.operation).map_or(&nothing, |id| &totals[id.index()]);
             let asked = judge::Objective {
                 id: &objective.id,
                 operation: &objective.operation,
@@ -175,7 +180,7 @@ fn objectives(plan: &RunPlan, recorder: &Recorder, totals: &[Tally]) -> Vec<Obje
     results
 }
 
-fn marks_and_warnings(record: &mut RunRecord, outcome: &DayOutcome, plan: &RunPlan) {
+fn marks_and_warnings(record: &mut RunRecord, outcome: &DayOutcome) {
     for implementation in record.implementations.clone() {
         if implementation.fidelity == Fidelity::Real {
             continue;
@@ -211,7 +216,8 @@ fn marks_and_warnings(record: &mut RunRecord, outcome: &DayOutcome, plan: &RunPl
         warn(
             record,
             "not-drained",
-            "events were still on their way when draining ended; the ledger counts them as lost".into(),
+            "events were still on their way when draining ended; the ledger counts them as lost"
+                .into(),
             "lower the load, or raise --drain",
         );
     }
@@ -232,7 +238,9 @@ fn marks_and_warnings(record: &mut RunRecord, outcome: &DayOutcome, plan: &RunPl
         warn(
             record,
             "machine-saturated",
-            format!("servers and generator used {used:.2} of {cores:.0} cores: latencies include waiting for a core"),
+            format!(
+                "servers and generator used {used:.2} of {cores:.0} cores: latencies include waiting for a core"
+            ),
             "use a larger machine, or lower --scale",
         );
     }
@@ -241,14 +249,12 @@ fn marks_and_warnings(record: &mut RunRecord, outcome: &DayOutcome, plan: &RunPl
         warn(
             record,
             "memory-tight",
-            format!("processes used {} of {}", format_bytes(memory), format_bytes(record.host.memory_bytes)),
+            format!(
+                "processes used {} of {}",
+                format_bytes(memory),
+                format_bytes(record.host.memory_bytes)
+            ),
             "use a machine with more memory",
         );
-    }
-    record.warnings.extend(plan.warnings.iter().cloned());
-    for mark in &plan.marks {
-        if !record.marks.contains(mark) {
-            record.marks.push(mark.clone());
-        }
     }
 }

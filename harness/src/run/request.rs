@@ -156,7 +156,8 @@ impl RunRequest {
             marks.push("debug build".into());
             warnings.push(warning(
                 "debug-build",
-                "odg-bench was built without optimisation: its own costs are several times larger".into(),
+                "odg-bench was built without optimisation: its own costs are several times larger"
+                    .into(),
                 "build it with `cargo build --release`",
             ));
         }
@@ -194,8 +195,7 @@ impl RunRequest {
                     "--window cuts a day, and --arrivals {name} has none; drop one, or use --arrivals day"
                 )));
             }
-            let arrivals =
-                if name == "constant" { Arrivals::Constant } else { Arrivals::Poisson };
+            let arrivals = if name == "constant" { Arrivals::Constant } else { Arrivals::Poisson };
             return Ok((arrivals, self.duration.unwrap_or(DURATION)));
         }
         let (from_s, to_s) = self.window.unwrap_or((0.0, DAY_S));

@@ -24,7 +24,7 @@ use crate::exit::{self, Failure};
 use crate::host;
 use crate::probes::probe_all;
 use crate::provider::local::workdir;
-use crate::provider::{Death, Provider, StartOptions, Stack, disk};
+use crate::provider::{Death, Provider, Stack, StartOptions, disk};
 
 /// How long the generator's ceiling is measured before each run.
 const CEILING_TIME: Duration = Duration::from_millis(500);

@@ -42,9 +42,10 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Time for the rest of the pipeline once it was told to give up.
 const LAST: Duration = Duration::from_secs(10);
 
-/// In-flight bounds of the read side: about what one process of the platform keeps open.
+/// In-flight bounds of the read side: some of the 10 database connections that one process of the platform
+/// keeps open, and what its other clients use by default.
 const GETS_IN_FLIGHT: usize = 16;
-const LOOKUPS_IN_FLIGHT: usize = 10;
+const LOOKUPS_IN_FLIGHT: usize = 6;
 const SESSIONS_IN_FLIGHT: usize = 16;
 const NOTIFICATIONS_IN_FLIGHT: usize = 64;
 

@@ -1,0 +1,152 @@
+//! The real program, started as a user would.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use odg_reports::Run;
+use odg_reports::record::{OperationSummary, RunRecord};
+use tempfile::TempDir;
+
+/// Runs that load a whole stack take turns: two at once would measure each other.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Waits for this test's turn to load the machine.
+pub fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A place of its own for one test: runs and private directories of servers go there.
+pub struct Place {
+    dir: TempDir,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Place {
+    /// A new, empty place, on disk rather than in memory.
+    pub fn new() -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("odg-tests-")
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .tempdir_in("/var/tmp")
+            .unwrap_or_else(|e| panic!("a temporary directory: {e}"));
+        for name in ["work", "runs"] {
+            fs::create_dir(dir.path().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        }
+        Self { dir }
+    }
+
+    /// Where the servers' private directories go.
+    pub fn work(&self) -> PathBuf {
+        self.dir.path().join("work")
+    }
+
+    /// Where the run directories go.
+    pub fn runs(&self) -> PathBuf {
+        self.dir.path().join("runs")
+    }
+
+    /// The only run in this place.
+    pub fn only_run(&self) -> PathBuf {
+        let runs: Vec<PathBuf> =
+            fs::read_dir(self.runs()).into_iter().flatten().flatten().map(|e| e.path()).collect();
+        assert_eq!(runs.len(), 1, "one run directory, not {runs:?}");
+        runs.into_iter().next().unwrap_or_default()
+    }
+
+    /// What the servers left in their private directories; empty is right.
+    pub fn leftovers(&self) -> Vec<PathBuf> {
+        fs::read_dir(self.work()).into_iter().flatten().flatten().map(|e| e.path()).collect()
+    }
+
+    /// The program with these arguments, in this place.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command
+            .args(arguments)
+            .current_dir(self.dir.path())
+            .env("ODG_BENCH_WORK_DIR", self.work())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// A run with these further arguments, to its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(&run_arguments(arguments))
+            .output()
+            .unwrap_or_else(|e| panic!("start odg-bench: {e}"))
+    }
+
+    /// A run with these further arguments, in the background.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command(&run_arguments(arguments))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|e| panic!("start odg-bench: {e}"))
+    }
+
+    /// Waits until the run in this place has journalled at least `intervals` intervals.
+    pub fn await_intervals(&self, intervals: usize, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        loop {
+            let journal = fs::read_dir(self.runs())
+                .into_iter()
+                .flatten()
+                .flatten()
+                .find_map(|run| fs::read_to_string(run.path().join("journal.jsonl")).ok());
+            let seen = journal.map_or(0, |j| j.matches(r#"{"type":"interval""#).count());
+            if seen >= intervals {
+                return;
+            }
+            assert!(Instant::now() < deadline, "only {seen} of {intervals} intervals came");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+fn run_arguments<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    let mut all = vec!["run", "--runs-dir", "runs", "--quiet", "--output", "json"];
+    all.extend_from_slice(arguments);
+    all
+}
+
+/// The program beside this test: `cargo test --workspace` and `cargo build` put it there.
+pub fn program() -> PathBuf {
+    let test = std::env::current_exe().unwrap_or_default();
+    let program = test.ancestors().nth(2).unwrap_or(Path::new("")).join("odg-bench");
+    assert!(program.exists(), "{} is missing: run `cargo build` first", program.display());
+    program
+}
+
+/// Standard error of a finished program.
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The record of a run that printed it.
+pub fn record(output: &Output) -> RunRecord {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("no record on standard output: {e}; {}", stderr(output)))
+}
+
+/// The record in a run directory.
+pub fn read(dir: &Path) -> RunRecord {
+    Run::open(dir).unwrap_or_else(|e| panic!("{e}")).record
+}
+
+/// An operation of a record.
+pub fn operation<'a>(record: &'a RunRecord, name: &str) -> &'a OperationSummary {
+    record
+        .operations
+        .iter()
+        .find(|o| o.name == name)
+        .unwrap_or_else(|| panic!("the record has no operation {name}"))
+}

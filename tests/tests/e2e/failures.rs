@@ -1,0 +1,160 @@
+//! Runs that go wrong: what is kept, what is said, and what is left behind (nothing).
+
+use std::fs;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use odg_reports::record::{RunState, Verdict};
+use odg_tests::processes::{descendants, named, signal, survivors};
+use odg_tests::program::{Place, program, read, stderr, turn};
+
+#[test]
+fn a_killed_run_leaves_no_process_and_its_report_can_still_be_made() {
+    let _turn = turn();
+    let place = Place::new();
+    let mut child = place.start(&["--profile", "small", "--scale", "0.2", "--duration", "60s", "--warmup", "2s"]);
+    place.await_intervals(6, Duration::from_secs(90));
+    let started = descendants(child.id() as i32);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(survivors(&started, Duration::from_secs(10)), []);
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while !place.leftovers().is_empty() && std::time::Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(place.leftovers(), Vec::<std::path::PathBuf>::new());
+
+    let dir = place.only_run();
+    assert!(!dir.join("run.json").exists());
+    let report = std::process::Command::new(program()).arg("report").arg(&dir).output().unwrap();
+    assert!(report.status.success(), "{}", stderr(&report));
+    let screen = String::from_utf8_lossy(&report.stdout).into_owned();
+    assert!(screen.contains("interrupted"), "{screen}");
+    let html = fs::read_to_string(dir.join("report.html")).unwrap();
+    assert!(html.contains("interrupted") && html.contains("bus.publish"));
+    let record = read(&dir);
+    assert_eq!((record.state, record.exit_code), (RunState::Interrupted, 4));
+    assert!(record.operations.iter().any(|o| o.name == "bus.publish" && o.completed > 0));
+}
+
+#[test]
+fn killing_the_cleaner_together_with_the_run_leaves_no_process_either() {
+    let _turn = turn();
+    let place = Place::new();
+    let mut child = place.start(&["--profile", "dev", "--duration", "60s", "--warmup", "1s"]);
+    place.await_intervals(2, Duration::from_secs(90));
+    let started = descendants(child.id() as i32);
+    // As `killall -9 odg-bench` would: every process of that name, the cleaner first.
+    let cleaner: Vec<_> = started.iter().filter(|p| p.name.starts_with("odg-bench")).cloned().collect();
+    assert!(!cleaner.is_empty(), "{started:?}");
+    signal(&cleaner, Signal::SIGKILL);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(survivors(&started, Duration::from_secs(10)), []);
+    // Nobody was left to remove the directory: that is what `clean` is for.
+    let clean = place.command(&["clean"]).output().unwrap();
+    assert!(clean.status.success(), "{}", stderr(&clean));
+    assert_eq!(place.leftovers(), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn a_server_that_dies_under_load_is_named_and_the_run_fails_with_its_record_kept() {
+    let _turn = turn();
+    let place = Place::new();
+    let child = place.start(&["--profile", "small", "--scale", "0.2", "--duration", "60s", "--warmup", "2s"]);
+    place.await_intervals(5, Duration::from_secs(90));
+    let started = descendants(child.id() as i32);
+    signal(&named(child.id() as i32, "redis-server"), Signal::SIGKILL);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let record = read(&place.only_run());
+    assert_eq!((record.state, record.verdict), (RunState::Aborted, Verdict::Fail));
+    assert!(record.reasons[0].starts_with("redis ended by itself"), "{:?}", record.reasons);
+    assert!(record.events.iter().any(|e| e.kind == "component_died"));
+    assert!(record.operations.iter().any(|o| o.name == "bus.publish" && o.completed > 0));
+    assert_eq!(survivors(&started, Duration::from_secs(5)), []);
+    assert_eq!(place.leftovers(), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn ctrl_c_ends_in_order_and_keeps_what_was_measured() {
+    let _turn = turn();
+    let place = Place::new();
+    let child = place.start(&["--profile", "dev", "--duration", "60s", "--warmup", "1s"]);
+    place.await_intervals(5, Duration::from_secs(90));
+    let started = descendants(child.id() as i32);
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+    let record = read(&place.only_run());
+    assert_eq!((record.state, record.verdict), (RunState::Interrupted, Verdict::Inconclusive));
+    assert!(record.marks.iter().any(|m| m == "interrupted"));
+    assert!(record.ledger.hops[4].reached > 0, "{:?}", record.ledger);
+    assert_eq!(survivors(&started, Duration::from_secs(5)), []);
+    assert_eq!(place.leftovers(), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn no_password_of_a_server_is_in_anything_that_the_run_wrote_or_on_a_command_line() {
+    let _turn = turn();
+    let place = Place::new();
+    let child = place.start(&["--profile", "small", "--scale", "0.1", "--duration", "4s", "--warmup", "1s"]);
+    place.await_intervals(2, Duration::from_secs(90));
+    let secrets = secrets_in(&place.work());
+    assert!(secrets.len() >= 3, "the servers' private files hold passwords: {}", secrets.len());
+    let lines: String = descendants(child.id() as i32)
+        .iter()
+        .filter_map(|p| fs::read_to_string(format!("/proc/{}/cmdline", p.pid)).ok())
+        .collect();
+    let output = child.wait_with_output().unwrap();
+    let mut written = format!("{lines}{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
+    collect(&place.only_run(), &mut written);
+    assert!(written.len() > 10_000);
+    for secret in secrets {
+        assert!(!written.contains(&secret), "a password of {} characters leaked", secret.len());
+    }
+}
+
+/// Words of 20 or more letters and digits in small files of the servers' private directory that follow
+/// a word like `password`.
+fn secrets_in(work: &std::path::Path) -> Vec<String> {
+    let mut text = String::new();
+    collect_small(work, &mut text);
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let lower = line.to_lowercase();
+        if !["pass", "secret"].iter().any(|w| lower.contains(w)) {
+            continue;
+        }
+        let words = line.split(|c: char| !c.is_ascii_alphanumeric());
+        found.extend(words.filter(|w| w.len() >= 20).map(str::to_owned));
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn collect_small(dir: &std::path::Path, text: &mut String) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let Ok(meta) = fs::symlink_metadata(&path) else { continue };
+        if meta.is_dir() {
+            collect_small(&path, text);
+        } else if meta.is_file() && meta.len() < 4096 {
+            text.push_str(&fs::read_to_string(&path).unwrap_or_default());
+            text.push('\n');
+        }
+    }
+}
+
+fn collect(dir: &std::path::Path, text: &mut String) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, text);
+        } else {
+            text.push_str(&String::from_utf8_lossy(&fs::read(&path).unwrap_or_default()));
+        }
+    }
+}
