@@ -3,6 +3,9 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::sync::OnceLock;
+
+use proptest::prelude::*;
 
 use crate::error::RecordError;
 use crate::read::Run;
@@ -94,6 +97,38 @@ fn cutting_a_file_anywhere_gives_a_run_or_one_clear_line() {
             }
         }
         fs::write(&path, &whole).unwrap();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn changing_any_byte_gives_a_run_or_one_clear_line(
+        file in 0usize..4, at in 0.0f64..1.0, byte in any::<u8>(), without_end: bool,
+    ) {
+        static WHOLE: OnceLock<Vec<(&str, Vec<u8>)>> = OnceLock::new();
+        let whole = WHOLE.get_or_init(|| {
+            let tmp = tempfile::tempdir().unwrap();
+            testing::write(tmp.path());
+            [RUN_JSON, JOURNAL, SERIES, LATENCY_LOG]
+                .map(|name| (name, fs::read(tmp.path().join(name)).unwrap()))
+                .into()
+        });
+        let tmp = tempfile::tempdir().unwrap();
+        for (index, (name, content)) in whole.iter().enumerate() {
+            let mut content = content.clone();
+            if index == file {
+                let at = (at * content.len() as f64) as usize;
+                content[at] = byte;
+            }
+            if !(without_end && *name == RUN_JSON) {
+                fs::write(tmp.path().join(name), content).unwrap();
+            }
+        }
+        match render_all(tmp.path()) {
+            Ok(_) => {}
+            Err(error) => prop_assert!(!error.to_string().contains('\n'), "{}", error),
+        }
     }
 }
 

@@ -96,7 +96,7 @@ pub(crate) fn command(record: &RunRecord) -> String {
 
 /// Errors of an operation.
 pub(crate) fn errors(operation: &OperationSummary) -> u64 {
-    operation.errors.values().sum()
+    operation.errors.values().fold(0, |sum, n| sum.saturating_add(*n))
 }
 
 /// Errors by kind (`timeout 3, refused 1`), most frequent first; empty with none.

@@ -43,9 +43,9 @@ pub fn judge_objective(
     out_of_range: u64,
 ) -> ObjectiveResult {
     let name = percentile_name(objective.percentile);
-    let beyond = errors + out_of_range;
-    let samples = response.len() + beyond;
-    let over = over_threshold(response, objective.threshold_ns) + beyond;
+    let beyond = errors.saturating_add(out_of_range);
+    let samples = response.len().saturating_add(beyond);
+    let over = over_threshold(response, objective.threshold_ns).saturating_add(beyond);
     let least = samples_needed(objective.percentile, CONFIDENCE);
 
     let claim = claim(samples, over, objective.percentile, CONFIDENCE);
@@ -110,7 +110,7 @@ enum Measured {
 
 /// The percentile with the `beyond` samples above all others.
 fn measured_percentile(response: &Histogram<u64>, beyond: u64, percentile: f64) -> Measured {
-    let samples = response.len() + beyond;
+    let samples = response.len().saturating_add(beyond);
     if samples == 0 {
         return Measured::Nothing;
     }

@@ -139,7 +139,7 @@ fn failed_facts(evidence: &Evidence<'_>) -> Vec<String> {
         && !ledger.balanced
     {
         let sum = |field: fn(&crate::record::HopSummary) -> u64| -> u64 {
-            ledger.hops.iter().map(field).sum()
+            ledger.hops.iter().map(field).fold(0, u64::saturating_add)
         };
         let (lost, twice, bad) = (sum(|h| h.lost), sum(|h| h.duplicated), sum(|h| h.corrupted));
         let checks = ledger.checks.iter().filter(|c| !c.ok).count();

@@ -24,7 +24,7 @@ pub struct Chart {
     pub title: String,
     /// How to read it: what a point is, what was left out.
     pub note: String,
-    /// SVG text without a style sheet, to be set into a page that has [`style_sheet`].
+    /// SVG text without a style sheet, for a page that has the style sheet already.
     pub svg: String,
     /// The figures behind it.
     pub table: ChartTable,

@@ -70,7 +70,7 @@ pub(super) fn record(
     Ok(record)
 }
 
-/// Sums the measured rows per operation; names and descriptions come from the start line where it
+/// Sums the measured rows (saturating: an edited file may hold any figure) per operation; names and descriptions come from the start line where it
 /// has them.
 fn operations(
     known: &[OperationSummary],
@@ -87,11 +87,12 @@ fn operations(
     let mut sums: BTreeMap<&str, OperationSummary> = BTreeMap::new();
     for row in series.iter().filter(|r| r.measured) {
         let sum = sums.entry(&row.operation).or_default();
-        sum.offered += row.offered;
-        sum.completed += row.completed;
-        sum.bytes += row.bytes;
+        sum.offered = sum.offered.saturating_add(row.offered);
+        sum.completed = sum.completed.saturating_add(row.completed);
+        sum.bytes = sum.bytes.saturating_add(row.bytes);
         if row.errors > 0 {
-            *sum.errors.entry(UNKNOWN_KIND.to_owned()).or_default() += row.errors;
+            let errors = sum.errors.entry(UNKNOWN_KIND.to_owned()).or_default();
+            *errors = errors.saturating_add(row.errors);
         }
     }
     order

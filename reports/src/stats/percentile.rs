@@ -111,7 +111,7 @@ pub fn percentile_upper_bound(
     percentile: f64,
     confidence: f64,
 ) -> Option<u64> {
-    let n = histogram.len() + beyond;
+    let n = histogram.len().saturating_add(beyond);
     let enough = |k: u64| k >= 1 && lower_tail(k - 1, n, percentile) >= confidence * (1.0 - 1e-12);
     if n == 0 || n < samples_needed(percentile, confidence) || !enough(n) {
         return None;
