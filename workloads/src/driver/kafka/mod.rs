@@ -24,7 +24,7 @@ pub use consumer::{KafkaConsumer, KafkaMessage, NextOffset};
 pub use producer::{Delivery, KafkaPublisher, SendError};
 pub use rdkafka::util::IntoOpaque;
 
-use super::{Done, DriverError, ErrorKind, Prefix};
+use super::{DriverError, ErrorKind, Prefix};
 use classify::{SYSTEM, code_error, kafka_error};
 
 /// Time for one metadata, watermark or offset query. A healthy broker answers in milliseconds; 10 s
@@ -99,9 +99,13 @@ impl Connections {
         self.0.load(Ordering::Relaxed)
     }
 
+    fn add_one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn saw(&self, error: &KafkaError, reason: &str) {
         if kafka_error("connection", error).kind() == ErrorKind::Connection {
-            self.0.fetch_add(1, Ordering::Relaxed);
+            self.add_one();
         }
         tracing::debug!(%error, reason, "kafka client");
     }
@@ -296,18 +300,14 @@ impl KafkaDriver {
     ///
     /// # Errors
     /// Where no broker answers within 10 s.
-    pub async fn ping(&self) -> Result<Done<usize>, DriverError> {
-        let before = self.connections.count();
-        let brokers = self
-            .blocking(|reader| {
-                let metadata = reader
-                    .fetch_metadata(None, QUERY_TIMEOUT)
-                    .map_err(|e| kafka_error("metadata", &e))?;
-                Ok(metadata.brokers().len())
-            })
-            .await?;
-        let retries = u32::try_from(self.connections.count() - before).unwrap_or(u32::MAX);
-        Ok(Done { value: brokers, retries })
+    pub async fn ping(&self) -> Result<usize, DriverError> {
+        self.blocking(|reader| {
+            let metadata = reader
+                .fetch_metadata(None, QUERY_TIMEOUT)
+                .map_err(|e| kafka_error("metadata", &e))?;
+            Ok(metadata.brokers().len())
+        })
+        .await
     }
 
     /// The broker's version as far as the protocol tells it: `inter.broker.protocol.version` of the
@@ -384,8 +384,8 @@ impl KafkaDriver {
         Ok(names)
     }
 
-    /// Connections that broke or could not be opened so far, over all clients of this driver.
-    /// librdkafka opens them again by itself.
+    /// Connections of producers and consumers that broke or could not be opened so far, and queries that
+    /// failed for want of one. librdkafka opens them again by itself.
     pub fn connection_failures(&self) -> u64 {
         self.connections.count()
     }
@@ -413,19 +413,11 @@ impl KafkaDriver {
         ask: impl FnOnce(&Reader) -> Result<T, DriverError> + Send + 'static,
     ) -> Result<T, DriverError> {
         let reader = Arc::clone(&self.reader);
-        let connections = self.connections.clone();
-        run_blocking("query", move || {
-            let answer = ask(&reader);
-            // A consumer client hands connection errors out through `poll` only. This one reads no topic,
-            // so nothing else can come.
-            while let Some(polled) = reader.poll(Duration::ZERO) {
-                if let Err(error) = polled {
-                    connections.saw(&error, "query");
-                }
-            }
-            answer
-        })
-        .await
+        let answer = run_blocking("query", move || ask(&reader)).await;
+        if answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::Connection) {
+            self.connections.add_one();
+        }
+        answer
     }
 }
 

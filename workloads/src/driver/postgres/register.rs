@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde::Serialize;
 use sqlx::PgConnection;
 use sqlx::types::time::OffsetDateTime;
 
@@ -15,6 +15,16 @@ use crate::driver::{DriverError, ErrorKind};
 /// One column of a batch, as the array that `unnest` wants.
 fn column<'r, R, T>(rows: &'r [R], of: impl Fn(&'r R) -> T) -> Vec<T> {
     rows.iter().map(of).collect()
+}
+
+/// One column of JSON texts.
+fn json<'r, R, T: Serialize + 'r>(
+    rows: &'r [R],
+    of: impl Fn(&'r R) -> &'r T,
+) -> Result<Vec<String>, DriverError> {
+    let text = |row| serde_json::to_string(of(row));
+    let texts: Result<_, _> = rows.iter().map(text).collect();
+    texts.map_err(|e| DriverError::new(ErrorKind::Refused, SYSTEM, "write JSON", e))
 }
 
 /// Inserts the batch's rows into the open transaction.
@@ -102,8 +112,8 @@ async fn insert_lineage(
         .bind(column(rows, |row| row.id))
         .bind(column(rows, |row| row.dataset_id.as_str()))
         .bind(column(rows, |row| row.operation.as_str()))
-        .bind(column(rows, |row| Value::from(row.upstream.clone()).to_string()))
-        .bind(column(rows, |row| Value::from(row.downstream.clone()).to_string()))
+        .bind(json(rows, |row| &row.upstream)?)
+        .bind(json(rows, |row| &row.downstream)?)
         .bind(times(rows.iter().map(|row| row.occurred_us))?)
         .execute(&mut *transaction)
         .await
@@ -141,7 +151,7 @@ async fn insert_quality(
         .bind(column(rows, |row| row.layer.as_str()))
         .bind(column(rows, |row| row.suite_name.as_str()))
         .bind(column(rows, |row| row.dq_score))
-        .bind(column(rows, |row| Value::Object(row.dimension_scores.clone()).to_string()))
+        .bind(json(rows, |row| &row.dimension_scores)?)
         .bind(column(rows, |row| row.passed))
         .bind(column(rows, |row| row.failed))
         .bind(times(rows.iter().map(|row| row.created_us))?)
@@ -167,7 +177,7 @@ async fn insert_decisions(
         .bind(column(rows, |row| row.domain_id.as_str()))
         .bind(column(rows, |row| row.created_by.as_str()))
         .bind(times(rows.iter().map(|row| row.created_us))?)
-        .bind(column(rows, |row| Value::Object(row.metadata.clone()).to_string()))
+        .bind(json(rows, |row| &row.metadata)?)
         .bind(column(rows, |row| row.source_layer.as_deref()))
         .bind(column(rows, |row| row.target_layer.as_deref()))
         .bind(column(rows, |row| row.data_classification.as_deref()))
@@ -191,7 +201,7 @@ async fn insert_audit(
         .bind(column(rows, |row| row.draft.entity_id.as_str()))
         .bind(column(rows, |row| row.draft.actor_id.as_str()))
         .bind(column(rows, |row| row.draft.description.as_str()))
-        .bind(column(rows, |row| Value::Object(row.draft.details.clone()).to_string()))
+        .bind(json(rows, |row| &row.draft.details)?)
         .bind(times(rows.iter().map(|row| row.occurred_us))?)
         .bind(column(rows, |row| row.previous_hash.as_str()))
         .bind(column(rows, |row| row.event_hash.as_str()))

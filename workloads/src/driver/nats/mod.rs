@@ -1,26 +1,29 @@
 //! NATS JetStream, through async-nats: the event bus of the dev profile.
 
+mod classify;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::context::ContextBuilder;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config as StreamConfig, DiscardPolicy, StorageType};
 use async_nats::jetstream::{self, Context};
-use async_nats::{ConnectErrorKind, ConnectOptions, Event};
+use async_nats::{ConnectOptions, Event};
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use tokio::sync::watch;
 
-use super::error::{chain, io_cause};
+use super::error::chain;
 use super::retry::with_retries;
 use super::{Done, DriverError, ErrorKind, Prefix};
 use crate::endpoint::NatsEndpoint;
+use classify::{SYSTEM, classify, connect_error};
 
-const SYSTEM: &str = "nats";
 /// Time to open a connection. A server on the network answers in milliseconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Time for one request or one publish acknowledgement.
@@ -225,7 +228,7 @@ impl NatsDriver {
             .messages()
             .await
             .map_err(|e| classify(&operation, &e))?;
-        Ok(NatsConsumer { client: self.client.clone(), messages })
+        Ok(NatsConsumer { client: self.client.clone(), messages, failed: None })
     }
 
     /// Messages that the stream holds.
@@ -322,6 +325,8 @@ impl NatsMessage {
 pub struct NatsConsumer {
     client: async_nats::Client,
     messages: pull::Stream,
+    /// An error that came after messages: they are handed out first.
+    failed: Option<DriverError>,
 }
 
 impl NatsConsumer {
@@ -329,34 +334,37 @@ impl NatsConsumer {
     /// An empty answer means that none came.
     ///
     /// # Errors
-    /// Of the first message; messages taken before an error are returned, and the error comes next time.
+    /// What the stream reports; messages that came before it are returned first, and it comes next time.
     pub async fn fetch(
         &mut self,
         max: usize,
         timeout: Duration,
     ) -> Result<Vec<NatsMessage>, DriverError> {
         let mut batch = Vec::new();
-        let Ok(first) = tokio::time::timeout(timeout, self.messages.next()).await else {
-            return Ok(batch);
-        };
-        let mut next = Some(first);
-        while let Some(polled) = next.take() {
-            match polled {
-                Some(Ok(message)) => batch.push(NatsMessage(message)),
-                Some(Err(error)) if batch.is_empty() => return Err(classify("fetch", &error)),
-                None if batch.is_empty() => {
-                    let reason = "the consumer was deleted";
-                    return Err(DriverError::new(ErrorKind::NotFound, SYSTEM, "fetch", reason));
+        if self.failed.is_none() {
+            let Ok(first) = tokio::time::timeout(timeout, self.messages.next()).await else {
+                return Ok(batch);
+            };
+            let mut polled = Some(first);
+            while let Some(next) = polled.take() {
+                match next {
+                    Some(Ok(message)) => batch.push(NatsMessage(message)),
+                    Some(Err(error)) => self.failed = Some(classify("fetch", &error)),
+                    None => {
+                        let reason = "the consumer was deleted";
+                        let error = DriverError::new(ErrorKind::NotFound, SYSTEM, "fetch", reason);
+                        self.failed = Some(error);
+                    }
                 }
-                // An error after messages repeats: a lost heartbeat or a deleted consumer stays so.
-                Some(Err(error)) => tracing::debug!(error = %chain(&error), "nats fetch"),
-                None => {}
-            }
-            if batch.len() < max {
-                next = self.messages.next().now_or_never().filter(|m| matches!(m, Some(Ok(_))));
+                if self.failed.is_none() && batch.len() < max {
+                    polled = self.messages.next().now_or_never();
+                }
             }
         }
-        Ok(batch)
+        match self.failed.take_if(|_| batch.is_empty()) {
+            Some(error) => Err(error),
+            None => Ok(batch),
+        }
     }
 
     /// Acknowledges the messages and hands the acknowledgements to the network.
@@ -372,97 +380,3 @@ impl NatsConsumer {
         self.client.flush().await.map_err(|e| classify("flush acknowledgements", &e))
     }
 }
-
-fn connect_error(address: &str, error: &async_nats::ConnectError) -> DriverError {
-    let kind = match error.kind() {
-        ConnectErrorKind::ServerParse
-        | ConnectErrorKind::Authentication
-        | ConnectErrorKind::AuthorizationViolation => ErrorKind::Refused,
-        ConnectErrorKind::TimedOut => ErrorKind::Timeout,
-        _ => ErrorKind::Connection,
-    };
-    DriverError::new(kind, SYSTEM, format!("connect to {address}"), chain(error))
-}
-
-/// JetStream's own code where the server gave one, else what the client says.
-fn classify(
-    operation: impl Into<String>,
-    error: &(dyn std::error::Error + 'static),
-) -> DriverError {
-    let mut kind = None;
-    let mut next = Some(error);
-    while let Some(current) = next {
-        kind = kind.or_else(|| kind_of(current));
-        next = current.source();
-    }
-    let kind = kind.unwrap_or_else(|| match io_cause(error).map(std::io::Error::kind) {
-        Some(std::io::ErrorKind::TimedOut) => ErrorKind::Timeout,
-        Some(_) => ErrorKind::Connection,
-        None => ErrorKind::Server,
-    });
-    DriverError::new(kind, SYSTEM, operation, chain(error))
-}
-
-fn kind_of(error: &(dyn std::error::Error + 'static)) -> Option<ErrorKind> {
-    use async_nats::jetstream::consumer::pull::MessagesErrorKind;
-    use async_nats::jetstream::context::{PublishErrorKind, RequestErrorKind};
-
-    if let Some(error) = error.downcast_ref::<jetstream::Error>() {
-        return Some(match error.error_code() {
-            ErrorCode::STREAM_STORE_FAILED
-            | ErrorCode::STORAGE_RESOURCES_EXCEEDED
-            | ErrorCode::MEMORY_RESOURCES_EXCEEDED
-            | ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
-            | ErrorCode::INSUFFICIENT_RESOURCES => ErrorKind::Full,
-            ErrorCode::STREAM_NOT_FOUND
-            | ErrorCode::CONSUMER_NOT_FOUND
-            | ErrorCode::CONSUMER_DOES_NOT_EXIST => ErrorKind::NotFound,
-            ErrorCode::STREAM_NAME_EXIST
-            | ErrorCode::CONSUMER_NAME_EXIST
-            | ErrorCode::CONSUMER_ALREADY_EXISTS
-            | ErrorCode::STREAM_SUBJECT_OVERLAP => ErrorKind::Conflict,
-            ErrorCode::JETSTREAM_NOT_ENABLED
-            | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT
-            | ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM
-            | ErrorCode::BAD_REQUEST => ErrorKind::Refused,
-            _ => ErrorKind::Server,
-        });
-    }
-    if let Some(error) = error.downcast_ref::<jetstream::context::PublishError>() {
-        return match error.kind() {
-            PublishErrorKind::TimedOut => Some(ErrorKind::Timeout),
-            PublishErrorKind::BrokenPipe => Some(ErrorKind::Connection),
-            PublishErrorKind::StreamNotFound => Some(ErrorKind::NotFound),
-            PublishErrorKind::MaxAckPending => Some(ErrorKind::Full),
-            PublishErrorKind::MaxPayloadExceeded => Some(ErrorKind::Refused),
-            _ => None,
-        };
-    }
-    if let Some(error) = error.downcast_ref::<async_nats::RequestError>() {
-        return match error.kind() {
-            async_nats::RequestErrorKind::TimedOut => Some(ErrorKind::Timeout),
-            async_nats::RequestErrorKind::NoResponders => Some(ErrorKind::NotFound),
-            _ => None,
-        };
-    }
-    if let Some(error) = error.downcast_ref::<jetstream::context::RequestError>() {
-        return match error.kind() {
-            RequestErrorKind::TimedOut => Some(ErrorKind::Timeout),
-            RequestErrorKind::NoResponders => Some(ErrorKind::NotFound),
-            RequestErrorKind::InvalidSubject => Some(ErrorKind::Refused),
-            RequestErrorKind::Other => None,
-        };
-    }
-    let error = error.downcast_ref::<pull::MessagesError>()?;
-    match error.kind() {
-        MessagesErrorKind::MissingHeartbeat => Some(ErrorKind::Connection),
-        MessagesErrorKind::ConsumerDeleted | MessagesErrorKind::NoResponders => {
-            Some(ErrorKind::NotFound)
-        }
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-#[path = "nats_tests.rs"]
-mod tests;
