@@ -1,7 +1,6 @@
 //! One way to have a component on this machine.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -160,31 +159,9 @@ pub(super) fn random_password() -> Secret {
     Secret::new(rand::rng().sample_iter(Alphanumeric).take(24).map(char::from).collect::<String>())
 }
 
-/// The version in what `program args…` prints: its first word that starts with a digit, or with `v` and one.
-pub(super) fn printed_version(program: &std::path::Path, args: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(args).stdin(Stdio::null()).output().ok()?;
-    version_in(&String::from_utf8_lossy(&output.stdout))
-}
-
-fn version_in(text: &str) -> Option<String> {
-    text.split(|c: char| c.is_whitespace() || c == '=')
-        .map(|word| word.strip_prefix('v').unwrap_or(word).trim_end_matches([',', ';']))
-        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.'))
-        .map(str::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_are_found_in_what_the_servers_print() {
-        let version = |text| version_in(text).unwrap();
-        assert_eq!(version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"), "15.18");
-        assert_eq!(version("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0"), "7.0.15");
-        assert_eq!(version("nats-server: v2.9.10"), "2.9.10");
-        assert_eq!(version_in("no version here"), None);
-    }
 
     #[test]
     fn passwords_are_long_random_and_hidden() {

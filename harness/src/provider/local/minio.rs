@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -19,6 +18,7 @@ use super::process::{Process, StopPlan};
 use super::ready;
 use super::search::{NotFound, Search};
 use super::spawn::Launch;
+use super::version;
 use super::workdir::write_private;
 
 const USER: &str = "odgbench";
@@ -54,7 +54,7 @@ impl Candidate for Minio {
 
     fn find(&self, search: &Search) -> Result<Found, NotFound> {
         let program = Self::program(search)?;
-        let version = version(&program);
+        let version = installed_version(&program);
         Ok(Found { path: Some(program), version })
     }
 
@@ -68,12 +68,11 @@ impl Candidate for Minio {
 }
 
 /// A MinIO built by `go install` calls itself DEVELOPMENT; `ci/setup` leaves the module's version beside it.
-fn version(program: &Path) -> Option<String> {
+fn installed_version(program: &Path) -> Option<String> {
     if let Ok(text) = fs::read_to_string(program.with_extension("version")) {
         return Some(text.trim().to_owned()).filter(|version| !version.is_empty());
     }
-    let output = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let text = version::printed(program)?;
     Some(text.strip_prefix("minio version ")?.split_whitespace().next()?.to_owned())
 }
 
@@ -116,7 +115,7 @@ async fn start(search: &Search, site: &Site<'_>) -> Result<Started, ProviderErro
     ready::wait(&mut process, site, port, || ready::s3(&endpoint)).await?;
     Ok(Started {
         answer: Answer::S3(endpoint),
-        version: version(&program).unwrap_or_else(|| "unknown".to_owned()),
+        version: installed_version(&program).unwrap_or_else(|| "unknown".to_owned()),
         running: Running::Process(process),
     })
 }

@@ -18,6 +18,7 @@ mod redis;
 mod s3_fake;
 mod search;
 mod spawn;
+mod version;
 pub mod workdir;
 
 use std::collections::BTreeMap;

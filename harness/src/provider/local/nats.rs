@@ -11,14 +11,13 @@ use odg_workloads::endpoint::NatsEndpoint;
 
 use crate::provider::ProviderError;
 
-use super::candidate::{
-    Answer, Candidate, Found, Running, Site, Started, printed_version, random_password,
-};
+use super::candidate::{Answer, Candidate, Found, Running, Site, Started, random_password};
 use super::ports::free_port;
 use super::process::{Process, StopPlan};
 use super::ready;
 use super::search::{NotFound, Search};
 use super::spawn::Launch;
+use super::version::{self, version_in};
 use super::workdir::write_private;
 
 const USER: &str = "odgbench";
@@ -54,7 +53,7 @@ impl Candidate for Nats {
 
     fn find(&self, search: &Search) -> Result<Found, NotFound> {
         let program = Self::program(search)?;
-        let version = printed_version(&program, &["--version"]);
+        let version = version::printed(&program).and_then(|text| version_in(&text));
         Ok(Found { path: Some(program), version })
     }
 

@@ -15,14 +15,13 @@ use odg_workloads::endpoint::PostgresEndpoint;
 
 use crate::provider::ProviderError;
 
-use super::candidate::{
-    Answer, Candidate, Found, Running, Site, Started, printed_version, random_password,
-};
+use super::candidate::{Answer, Candidate, Found, Running, Site, Started, random_password};
 use super::ports::free_port;
 use super::process::{Process, StopPlan};
 use super::ready;
 use super::search::{NotFound, Search, find_program, is_program};
 use super::spawn::{Launch, RunAs, unprivileged};
+use super::version::{self, version_in};
 use super::workdir::{make_private_dir, write_private};
 
 const BIN: &str = "ODG_BENCH_POSTGRES_BIN";
@@ -51,7 +50,7 @@ impl Candidate for Postgres {
 
     fn find(&self, search: &Search) -> Result<Found, NotFound> {
         let bin = bin_dir(search)?;
-        let version = printed_version(&bin.join("postgres"), &["--version"]);
+        let version = version::printed(&bin.join("postgres")).and_then(|text| version_in(&text));
         Ok(Found { path: Some(bin), version })
     }
 

@@ -10,14 +10,13 @@ use odg_workloads::endpoint::RedisEndpoint;
 
 use crate::provider::ProviderError;
 
-use super::candidate::{
-    Answer, Candidate, Found, Running, Site, Started, printed_version, random_password,
-};
+use super::candidate::{Answer, Candidate, Found, Running, Site, Started, random_password};
 use super::ports::free_port;
 use super::process::{Process, StopPlan};
 use super::ready;
 use super::search::{NotFound, Search};
 use super::spawn::Launch;
+use super::version::{self, version_in};
 use super::workdir::write_private;
 
 const STOP: StopPlan = StopPlan { signal: Signal::SIGTERM, grace: Duration::from_secs(5) };
@@ -52,7 +51,7 @@ impl Candidate for Redis {
 
     fn find(&self, search: &Search) -> Result<Found, NotFound> {
         let program = Self::program(search)?;
-        let version = printed_version(&program, &["--version"]);
+        let version = version::printed(&program).and_then(|text| version_in(&text));
         Ok(Found { path: Some(program), version })
     }
 

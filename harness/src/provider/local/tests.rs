@@ -251,7 +251,10 @@ async fn a_server_that_does_not_start_is_named_and_the_others_are_ended() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_never_answers_is_given_up_and_ended() {
     let (parent, dir) = (parent(), tempfile::tempdir().unwrap());
-    let program = script(dir.path(), "echo $$ > \"$HOME/../../pid\"; sleep 1000; :");
+    let program = script(
+        dir.path(),
+        "[ $1 = --version ] && exit; echo $$ > \"$HOME/../../pid\"; sleep 1000; :",
+    );
     let search = Search::from_vars([("ODG_BENCH_REDIS", program)]);
     let provider = LocalProvider::new(search);
     let plan = provider.plan(&[Component::Redis]).unwrap();
@@ -314,24 +317,41 @@ fn victim() {
     });
 }
 
+/// A copy of this test binary with a running stack; killed at the latest when the test ends.
+struct Victim(std::process::Child);
+
+impl Victim {
+    fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
 /// Starts a victim; returns it with the processes of its stack and its reaper.
-fn start_victim(parent: &Path) -> (std::process::Child, Vec<i32>, i32) {
-    let mut victim = Command::new("/proc/self/exe")
+fn start_victim(parent: &Path) -> (Victim, Vec<i32>, i32) {
+    let victim = Command::new("/proc/self/exe")
         .args(copy_args())
         .env(ENTRY, "victim")
         .env(PARENT, parent)
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
+    let mut victim = Victim(victim);
     let list = parent.join("pids");
     wait_until("the victim's servers are up", || {
-        assert_eq!(victim.try_wait().unwrap(), None, "the victim must live until it is killed");
+        assert_eq!(victim.0.try_wait().unwrap(), None, "the victim must live until it is killed");
         list.exists()
     });
     let pids: Vec<i32> =
         fs::read_to_string(&list).unwrap().lines().map(|line| line.parse().unwrap()).collect();
     fs::remove_file(list).unwrap();
-    let victim_pid = i32::try_from(victim.id()).unwrap();
+    let victim_pid = i32::try_from(victim.0.id()).unwrap();
     let servers: BTreeSet<i32> = pids.iter().copied().collect();
     let reaper = procfs::processes()
         .into_iter()
@@ -344,13 +364,13 @@ fn start_victim(parent: &Path) -> (std::process::Child, Vec<i32>, i32) {
 fn a_killed_odg_bench_leaves_no_process_and_no_directory() {
     let parent = parent();
     let (mut victim, pids, reaper) = start_victim(parent.path());
-    assert_eq!(alive(&pids), pids);
+    assert!(alive(&pids).len() >= SERVERS.len());
     // The hardest case: stopped processes notice nothing by themselves.
     for &pid in &pids {
-        kill(Pid::from_raw(pid), Signal::SIGSTOP).unwrap();
+        // A session of PostgreSQL may have ended meanwhile.
+        let _ = kill(Pid::from_raw(pid), Signal::SIGSTOP);
     }
-    victim.kill().unwrap();
-    victim.wait().unwrap();
+    victim.kill();
     wait_until("all servers are gone", || alive(&pids).is_empty());
     wait_until("the directory is gone", || is_empty(parent.path()));
     wait_until("the reaper is gone", || alive(&[reaper]).is_empty());
@@ -361,8 +381,7 @@ fn killing_the_reaper_too_leaves_no_process_and_a_directory_that_a_sweep_removes
     let parent = parent();
     let (mut victim, pids, reaper) = start_victim(parent.path());
     kill(Pid::from_raw(reaper), Signal::SIGKILL).unwrap();
-    victim.kill().unwrap();
-    victim.wait().unwrap();
+    victim.kill();
     wait_until("all servers are gone", || alive(&pids).is_empty());
     assert!(!is_empty(parent.path()));
     let swept = workdir::sweep(parent.path(), false).unwrap();
