@@ -15,7 +15,7 @@ pub fn free_bytes(path: &Path) -> Result<u64, ProviderError> {
     let stat = statvfs(path).map_err(|errno| {
         ProviderError::io(format!("look at the disk of {}", path.display()), errno.into())
     })?;
-    Ok(u64::from(stat.blocks_available()).saturating_mul(stat.fragment_size()))
+    Ok(stat.blocks_available().saturating_mul(stat.fragment_size()))
 }
 
 /// Refuses when less than `needed_bytes` are free on the disk that holds `path`.
