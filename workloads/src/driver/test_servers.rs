@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::DriverError;
-use crate::endpoint::{NatsEndpoint, PostgresEndpoint, RedisEndpoint, S3Endpoint};
+use crate::endpoint::{KafkaEndpoint, NatsEndpoint, PostgresEndpoint, RedisEndpoint, S3Endpoint};
 use crate::secret::Secret;
 
 const PASSWORD: &str = "test-7d1f";
@@ -210,6 +210,52 @@ pub(crate) async fn minio() -> Option<(Server, S3Endpoint)> {
     let endpoint = s3_endpoint(port);
     let options = super::s3::S3Options::default();
     let driver = super::s3::S3Driver::new(&endpoint, options, prefix("ready")).unwrap();
+    server.ready(|| driver.ping()).await;
+    Some((server, endpoint))
+}
+
+/// Apache Kafka, one node, from the jars that `ci/setup --with-kafka` fetches.
+pub(crate) async fn kafka() -> Option<(Server, KafkaEndpoint)> {
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let parent = home.join(".local/share/odg-bench/kafka");
+    let named = std::env::var_os("ODG_BENCH_KAFKA_HOME").map(PathBuf::from);
+    let installed = std::fs::read_dir(parent).into_iter().flatten().flatten().map(|e| e.path());
+    let libs = named.into_iter().chain(installed).map(|home| home.join("libs"));
+    let libs = libs.into_iter().find(|libs| libs.is_dir());
+    let java = binary("java", [])?;
+    let Some(libs) = libs else { return binary("Apache Kafka", []).and(None) };
+    let dir = tempfile::tempdir().unwrap();
+    let (port, controller) = (free_port(), free_port());
+    let config = dir.path().join("server.properties");
+    let text = format!(
+        "process.roles=broker,controller\nnode.id=1\n\
+         controller.quorum.voters=1@127.0.0.1:{controller}\n\
+         listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
+         advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
+         controller.listener.names=CONTROLLER\n\
+         listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
+         auto.create.topics.enable=false\noffsets.topic.replication.factor=1\n\
+         offsets.topic.num.partitions=1\ngroup.initial.rebalance.delay.ms=0\n\
+         log.dirs={}\n",
+        dir.path().join("data").display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let run = |main: &str| {
+        let mut command = Command::new(&java);
+        command.args(["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp"]);
+        command.arg(libs.join("*")).arg(main).current_dir(dir.path());
+        command
+    };
+    let mut format = run("kafka.tools.StorageTool");
+    format.args(["format", "--cluster-id", "4L6g3nShT-eMCtK--X86sw", "--config"]).arg(&config);
+    let formatted = format.output().unwrap();
+    assert!(formatted.status.success(), "{}", String::from_utf8_lossy(&formatted.stderr));
+    let mut command = run("kafka.Kafka");
+    command.arg(&config);
+    let server = Server::spawn(command, dir, port);
+    let endpoint = KafkaEndpoint { bootstrap: format!("127.0.0.1:{port}"), admin: true };
+    let options = super::kafka::KafkaOptions::default();
+    let driver = super::kafka::KafkaDriver::new(&endpoint, options, prefix("ready")).unwrap();
     server.ready(|| driver.ping()).await;
     Some((server, endpoint))
 }

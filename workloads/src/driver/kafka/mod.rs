@@ -4,6 +4,8 @@ mod classify;
 mod consumer;
 mod producer;
 #[cfg(test)]
+mod real_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;

@@ -112,7 +112,8 @@ async fn a_server_that_closes_its_connections_is_retried_and_counted() {
     proxy.cut().await;
     proxy.close_next(1);
     let done = driver.put(BUCKET, "k", Bytes::from_static(b"x")).await.unwrap();
-    assert_eq!(done.retries, 1);
+    // One for the connection that was closed on arrival, one more if the old one looked alive.
+    assert!((1..=2).contains(&done.retries), "{}", done.retries);
     assert_eq!(driver.get(BUCKET, "k").await.unwrap().value, "x");
 }
 
