@@ -11,7 +11,8 @@ use crate::stats::batch_means;
 ///
 /// Percentiles are the histogram's: each is the highest value that its bucket can hold, so a figure
 /// is never better than what was recorded, and at most one bucket (0.1 % at three significant
-/// digits) worse. `mean_ci95_ns` stays empty here: a histogram has lost the order of its samples,
+/// digits) worse. Smallest and largest are read from the counts too, not from the histogram's own
+/// note of them, which `Histogram::clear` leaves at that of an earlier interval. `mean_ci95_ns` stays empty here: a histogram has lost the order of its samples,
 /// see [`mean_ci95_ns`].
 #[must_use]
 pub fn latency_summary(histogram: &Histogram<u64>, out_of_range: u64) -> LatencySummary {
@@ -20,7 +21,7 @@ pub fn latency_summary(histogram: &Histogram<u64>, out_of_range: u64) -> Latency
     }
     LatencySummary {
         count: histogram.len(),
-        min_ns: histogram.min(),
+        min_ns: histogram.lowest_equivalent(histogram.value_at_quantile(0.0)),
         mean_ns: histogram.mean(),
         mean_ci95_ns: None,
         p50_ns: histogram.value_at_quantile(0.5),
@@ -28,7 +29,7 @@ pub fn latency_summary(histogram: &Histogram<u64>, out_of_range: u64) -> Latency
         p95_ns: histogram.value_at_quantile(0.95),
         p99_ns: histogram.value_at_quantile(0.99),
         p999_ns: histogram.value_at_quantile(0.999),
-        max_ns: histogram.max(),
+        max_ns: histogram.value_at_quantile(1.0),
         out_of_range,
     }
 }
@@ -115,6 +116,17 @@ mod tests {
             assert!((-1e-9..=0.001).contains(&error), "{got} against {exact}");
         }
         assert_eq!(s.count, 100_000);
+    }
+
+    #[test]
+    fn extremes_of_an_earlier_interval_do_not_survive_a_cleared_histogram() {
+        let mut h = Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3).unwrap();
+        h.record(1).unwrap();
+        h.record(845_000_000).unwrap();
+        h.clear();
+        h.record(2_000).unwrap();
+        let s = latency_summary(&h, 0);
+        assert_eq!((s.min_ns, s.max_ns), (2_000, 2_000));
     }
 
     #[test]

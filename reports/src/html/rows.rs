@@ -147,7 +147,7 @@ pub(super) fn features(r: &RunRecord) -> Vec<Feature> {
             fidelity: f.fidelity.map_or("–", |f| f.label()).to_owned(),
             asked: f.asked.clone(),
             answered: f.answered.clone(),
-            took: duration_ns(f.took_ms * 1e6),
+            took: if f.took_ms > 0.0 { duration_ns(f.took_ms * 1e6) } else { "–".into() },
             required: f.required,
             verdict: f.verdict.into(),
         })

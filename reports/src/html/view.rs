@@ -110,7 +110,7 @@ pub(super) fn page(run: &Run, charts: Charts) -> Page {
         run_id: r.run_id.clone(),
         profile: r.profile.clone(),
         provider: r.provider.clone(),
-        started_at: r.started_at.replace('T', " ").replace('Z', " UTC"),
+        started_at: started(&r.started_at),
         verdict: r.verdict.into(),
         sentence: words::sentence(r),
         marks: words::marks(r),
@@ -140,6 +140,12 @@ pub(super) fn page(run: &Run, charts: Charts) -> Page {
         command: words::command(r),
         provenance: provenance(r),
     }
+}
+
+/// A time of day without the fraction of its second (`2026-11-24 06:00:00 UTC`).
+fn started(rfc3339: &str) -> String {
+    let whole = rfc3339.split('.').next().unwrap_or(rfc3339).trim_end_matches('Z');
+    format!("{} UTC", whole.replacen('T', " ", 1))
 }
 
 /// The figures that a hurried reader looks for.

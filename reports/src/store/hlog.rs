@@ -70,7 +70,7 @@ impl HlogWriter {
                 h.kind.label(),
                 h.start_s.max(0.0),
                 h.dt_s.max(0.0),
-                h.histogram.max() as f64 / MAX_VALUE_UNIT,
+                h.histogram.value_at_quantile(1.0) as f64 / MAX_VALUE_UNIT,
             );
             STANDARD.encode_string(&self.encoded, &mut block);
             block.push('\n');
