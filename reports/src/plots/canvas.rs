@@ -160,25 +160,28 @@ impl Drawing<'_> {
             let element = PathElement::new(path, EVENT.stroke_width(SCALE as u32));
             chart.draw_series(std::iter::once(element)).map(|_| ()).map_err(text_of)
         };
-        let mut labels: Vec<(f64, &str)> = Vec::new();
+        let mut labels: Vec<(f64, &str, i32)> = Vec::new();
         for event in self.events.iter().filter(|e| e.t_s > self.x.lo && e.t_s < self.x.hi) {
             upright(event.t_s)?;
-            labels.push((event.t_s, &event.kind));
+            labels.push((event.t_s, &event.kind, top + 2));
         }
         if let Some((x, name)) = &self.mark
             && *x > self.x.lo
             && *x < self.x.hi
         {
             upright(*x)?;
-            labels.push((*x, name));
+            // Percentile curves end at the top right, so there the label stands at the bottom.
+            labels.push((*x, name, top + PLOT_HEIGHT - 16));
         }
         if let Some((y, _)) = &self.limit {
             let level = vec![(self.x.lo, *y), (self.x.hi, *y)];
             let element = PathElement::new(level, LIMIT.stroke_width(SCALE as u32));
             chart.draw_series(std::iter::once(element)).map_err(text_of)?;
         }
-        // The first line is drawn last, so that it is never hidden.
-        for line in self.lines.iter().rev() {
+        // The first line is drawn over the others, and dashed ones over solid ones, so that two
+        // lines in one place both show.
+        let solid = self.lines.iter().rev().filter(|l| !l.dashed);
+        for line in solid.chain(self.lines.iter().rev().filter(|l| l.dashed)) {
             for run in line.points.split(|p| !p.1.is_finite()).filter(|run| !run.is_empty()) {
                 let style = stroke(line.colour, line.dashed);
                 if let [only] = run {
@@ -194,7 +197,7 @@ impl Drawing<'_> {
         // A label that would run into the one before, or out of the picture, is left to the
         // report's timeline.
         let mut free_from = 0;
-        for (x, name) in labels {
+        for (x, name, y) in labels {
             let name = shortened(&name.replace('_', " "), 24);
             let width = text_width(&name);
             let mut x = pixel_x(x) + 4;
@@ -203,7 +206,7 @@ impl Drawing<'_> {
             }
             let end = x + width;
             if x >= free_from.max(LEFT) {
-                root.draw(&Text::new(name, at(x, top + 2), font(0.9, &SOFT))).map_err(text_of)?;
+                root.draw(&Text::new(name, at(x, y), font(0.9, &SOFT))).map_err(text_of)?;
                 free_from = end + 8;
             }
         }
@@ -212,7 +215,7 @@ impl Drawing<'_> {
             let down = f64::from(PLOT_HEIGHT) * (1.0 - share);
             let y = top + down.round() as i32;
             // Above the line, or below where the line is at the very top.
-            let y = if down < 36.0 { y + 3 } else { y - 15 };
+            let y = if down < 36.0 { (y + 3).max(top + 18) } else { y - 15 };
             let x = WIDTH - RIGHT - text_width(name);
             root.draw(&Text::new(name.clone(), at(x, y), font(0.9, &INK))).map_err(text_of)?;
         }

@@ -161,7 +161,7 @@ pub(super) fn percentiles(
         warmup_s: 0.0,
         events: &[],
         limit: None,
-        mark: (samples > 0).then(|| (nines(claimable), "too few samples".to_owned())),
+        mark: (samples > 0).then(|| (nines(claimable), "too few samples →".to_owned())),
         note: "Right of the dashed line there are too few samples to claim a percentile at 99 % \
                confidence."
             .to_owned(),
