@@ -8,7 +8,7 @@ fn odg_bench(arguments: &[&str]) -> Output {
         .args(arguments)
         .env("NO_COLOR", "1")
         .output()
-        .expect("odg-bench starts")
+        .unwrap_or_else(|e| panic!("start odg-bench: {e}"))
 }
 
 fn stdout(output: &Output) -> String {
@@ -22,7 +22,7 @@ fn stderr(output: &Output) -> String {
 fn json(arguments: &[&str]) -> serde_json::Value {
     let output = odg_bench(arguments);
     assert!(output.status.success(), "{}", stderr(&output));
-    serde_json::from_slice(&output.stdout).expect("JSON on standard output")
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("no JSON: {e}"))
 }
 
 #[test]
@@ -44,7 +44,10 @@ fn bad_input_is_one_clear_line_and_exit_code_2_and_nothing_is_started() {
         (vec!["run", "--profile", "small", "--duration", "0.5s"], "1s"),
         (vec!["run", "--profile", "small", "--scale", "NaN"], "0.1"),
         (vec!["run", "--profile", "small", "--window", "9-8"], "08:00-09:30"),
-        (vec!["run", "--profile", "small", "--window", "08:00-09:00", "--arrivals", "poisson"], "--window"),
+        (
+            vec!["run", "--profile", "small", "--window", "08:00-09:00", "--arrivals", "poisson"],
+            "--window",
+        ),
         (vec!["profiles", "show", "medum"], "medium"),
         (vec!["profiles", "recommend", "--volume", "3TB/day", "--needs", "gpus"], "gpu"),
         (vec!["report", "nowhere"], "nowhere"),
@@ -81,7 +84,17 @@ fn a_missing_server_is_named_with_the_command_that_adds_it_and_exit_code_3() {
 fn a_run_that_the_disk_cannot_hold_is_refused_with_the_bytes_needed() {
     let dir = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_odg-bench"))
-        .args(["run", "--profile", "large", "--scale", "1000", "--duration", "7d", "--quiet", "--runs-dir"])
+        .args([
+            "run",
+            "--profile",
+            "large",
+            "--scale",
+            "1000",
+            "--duration",
+            "7d",
+            "--quiet",
+            "--runs-dir",
+        ])
         .arg(dir.path().join("runs"))
         .output()
         .unwrap();
@@ -99,8 +112,12 @@ fn a_dry_run_says_what_would_start_and_be_offered_and_starts_nothing() {
         assert!(text.contains(said), "{said}: {text}");
     }
     let plan = json(&["run", "--profile", "dev", "--dry-run", "--output", "json"]);
-    let started: Vec<&str> =
-        plan["would_start"].as_array().unwrap().iter().filter_map(|c| c["component"].as_str()).collect();
+    let started: Vec<&str> = plan["would_start"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|c| c["component"].as_str())
+        .collect();
     assert!(!started.contains(&"kafka"), "dev promises no Kafka: {started:?}");
 }
 
@@ -109,7 +126,10 @@ fn profiles_are_listed_shown_compared_and_recommended() {
     let list = stdout(&odg_bench(&["profiles", "list"]));
     assert!(["dev", "small", "medium", "large"].iter().all(|name| list.contains(name)), "{list}");
     let small = json(&["profiles", "show", "small", "--output", "json"]);
-    assert_eq!((small["resources"]["vcpu"].as_u64(), small["name"].as_str()), (Some(16), Some("small")));
+    assert_eq!(
+        (small["resources"]["vcpu"].as_u64(), small["name"].as_str()),
+        (Some(16), Some("small"))
+    );
     let shown = stdout(&odg_bench(&["profiles", "show", "large"]));
     assert!(shown.contains("documented") && shown.contains("derived"), "{shown}");
     let diff = stdout(&odg_bench(&["profiles", "diff", "small", "medium"]));

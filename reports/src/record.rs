@@ -217,12 +217,13 @@ pub struct OperationSummary {
     pub littles_law: Option<LittlesLaw>,
 }
 
-/// Little's law: mean number in flight = throughput × mean service time.
+/// Little's law over the measured part, as an identity on a finite window: the time-average of the number
+/// in flight equals the time that operations spent in flight inside the window, divided by its length.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LittlesLaw {
-    /// Mean number in flight by integrating the in-flight counter over time.
+    /// Mean number in flight, sampled from the in-flight counter.
     pub measured_in_flight: f64,
-    /// Completions per second × mean service time.
+    /// Time that operations spent in flight inside the window ÷ the window's length.
     pub expected_in_flight: f64,
     /// |measured − expected| ÷ expected.
     pub relative_error: f64,
@@ -285,7 +286,7 @@ pub struct GeneratorSummary {
     pub dispatched: u64,
     /// Arrivals dropped because a lane's queue hit its bound. Any at all makes the run INVALID.
     pub dropped: u64,
-    /// Dispatched ÷ scheduled in the measured part.
+    /// Share of the measured part's arrivals that were handed over within 10 ms of their intended start.
     pub held: f64,
     /// Events per second that the whole generator path reached against the null target, on this
     /// machine, just before the run.

@@ -82,8 +82,9 @@ impl Default for Tally {
 
 impl Tally {
     fn clear(&mut self) {
-        self.response.clear();
-        self.service.clear();
+        // `clear` would keep the old extremes.
+        self.response.reset();
+        self.service.reset();
         self.offered = 0;
         self.completed = 0;
         self.errors.clear();
@@ -402,7 +403,8 @@ mod tests {
         }
         let first = &recorder.collect()[0];
         assert_eq!((first.measured.completed, first.in_flight, first.backlog), (2, 2, 2));
-        assert_eq!(recorder.collect()[0].measured.completed, 0);
+        let second = &recorder.collect()[0].measured;
+        assert_eq!((second.completed, second.response.max()), (0, 0), "extremes go too");
         let mut now = Vec::new();
         recorder.in_flight(&mut now);
         assert_eq!(now, [2, 0]);

@@ -92,13 +92,15 @@ impl Run {
         };
         Ok(Self { dir: dir.to_path_buf(), record, series, resources, histograms, notes })
     }
-    /// Length of the measured part in seconds, from the series; where that is empty, as configured.
+    /// Length of the measured part in seconds: as configured, or less where the series ends earlier (an
+    /// interrupted run). Rows of the drain lie past its end: they hold operations that were due within it.
     #[must_use]
     pub fn measured_s(&self) -> f64 {
         let measured = self.series.iter().filter(|r| r.measured);
         let (from, to) = measured.fold((f64::INFINITY, f64::NEG_INFINITY), |(from, to), r| {
             (from.min(r.t_s - r.dt_s), to.max(r.t_s))
         });
-        if to > from { to - from } else { self.record.config.duration_s.max(f64::MIN_POSITIVE) }
+        let configured = self.record.config.duration_s.max(f64::MIN_POSITIVE);
+        if to > from { (to - from).min(configured) } else { configured }
     }
 }

@@ -13,7 +13,16 @@ use odg_tests::program::{Place, program, read, stderr, turn};
 fn a_killed_run_leaves_no_process_and_its_report_can_still_be_made() {
     let _turn = turn();
     let place = Place::new();
-    let mut child = place.start(&["--profile", "small", "--scale", "0.2", "--duration", "60s", "--warmup", "2s"]);
+    let mut child = place.start(&[
+        "--profile",
+        "small",
+        "--scale",
+        "0.2",
+        "--duration",
+        "60s",
+        "--warmup",
+        "2s",
+    ]);
     place.await_intervals(6, Duration::from_secs(90));
     let started = descendants(child.id() as i32);
     child.kill().unwrap();
@@ -46,7 +55,8 @@ fn killing_the_cleaner_together_with_the_run_leaves_no_process_either() {
     place.await_intervals(2, Duration::from_secs(90));
     let started = descendants(child.id() as i32);
     // As `killall -9 odg-bench` would: every process of that name, the cleaner first.
-    let cleaner: Vec<_> = started.iter().filter(|p| p.name.starts_with("odg-bench")).cloned().collect();
+    let cleaner: Vec<_> =
+        started.iter().filter(|p| p.name.starts_with("odg-bench")).cloned().collect();
     assert!(!cleaner.is_empty(), "{started:?}");
     signal(&cleaner, Signal::SIGKILL);
     child.kill().unwrap();
@@ -62,7 +72,16 @@ fn killing_the_cleaner_together_with_the_run_leaves_no_process_either() {
 fn a_server_that_dies_under_load_is_named_and_the_run_fails_with_its_record_kept() {
     let _turn = turn();
     let place = Place::new();
-    let child = place.start(&["--profile", "small", "--scale", "0.2", "--duration", "60s", "--warmup", "2s"]);
+    let child = place.start(&[
+        "--profile",
+        "small",
+        "--scale",
+        "0.2",
+        "--duration",
+        "60s",
+        "--warmup",
+        "2s",
+    ]);
     place.await_intervals(5, Duration::from_secs(90));
     let started = descendants(child.id() as i32);
     signal(&named(child.id() as i32, "redis-server"), Signal::SIGKILL);
@@ -99,7 +118,16 @@ fn ctrl_c_ends_in_order_and_keeps_what_was_measured() {
 fn no_password_of_a_server_is_in_anything_that_the_run_wrote_or_on_a_command_line() {
     let _turn = turn();
     let place = Place::new();
-    let child = place.start(&["--profile", "small", "--scale", "0.1", "--duration", "4s", "--warmup", "1s"]);
+    let child = place.start(&[
+        "--profile",
+        "small",
+        "--scale",
+        "0.1",
+        "--duration",
+        "4s",
+        "--warmup",
+        "1s",
+    ]);
     place.await_intervals(2, Duration::from_secs(90));
     let secrets = secrets_in(&place.work());
     assert!(secrets.len() >= 3, "the servers' private files hold passwords: {}", secrets.len());
@@ -108,7 +136,8 @@ fn no_password_of_a_server_is_in_anything_that_the_run_wrote_or_on_a_command_lin
         .filter_map(|p| fs::read_to_string(format!("/proc/{}/cmdline", p.pid)).ok())
         .collect();
     let output = child.wait_with_output().unwrap();
-    let mut written = format!("{lines}{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
+    let mut written =
+        format!("{lines}{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
     collect(&place.only_run(), &mut written);
     assert!(written.len() > 10_000);
     for secret in secrets {

@@ -10,7 +10,20 @@ fn a_fake_is_marked_in_every_output() {
     let _turn = turn();
     let place = Place::new();
     let output = place
-        .command(&["run", "--profile", "small", "--scale", "0.1", "--duration", "5s", "--warmup", "1s", "--runs-dir", "runs", "--quiet"])
+        .command(&[
+            "run",
+            "--profile",
+            "small",
+            "--scale",
+            "0.1",
+            "--duration",
+            "5s",
+            "--warmup",
+            "1s",
+            "--runs-dir",
+            "runs",
+            "--quiet",
+        ])
         .env("ODG_BENCH_IMPLEMENTATION_KAFKA", "fake")
         .env("ODG_BENCH_IMPLEMENTATION_MINIO", "fake")
         .output()
@@ -21,7 +34,8 @@ fn a_fake_is_marked_in_every_output() {
     assert_eq!(record.state, RunState::Complete, "{}", stderr(&output));
     assert!(record.ledger.balanced, "{:#?}", record.ledger);
     for component in ["kafka", "minio"] {
-        let implementation = record.implementations.iter().find(|i| i.component == component).unwrap();
+        let implementation =
+            record.implementations.iter().find(|i| i.component == component).unwrap();
         assert_eq!(implementation.fidelity, Fidelity::Fake);
         let mark = format!("fake {component}");
         assert!(record.marks.contains(&mark), "{:?}", record.marks);
@@ -40,7 +54,26 @@ fn what_a_fake_broker_evicts_before_it_is_read_shows_as_loss() {
     // The mock cluster keeps 5 MiB a partition. A volume that no consumer on this machine follows makes
     // it evict unread events.
     let output = place
-        .command(&["run", "--profile", "small", "--volume", "60TB/day", "--scale", "1", "--duration", "6s", "--warmup", "1s", "--drain", "20s", "--runs-dir", "runs", "--quiet", "--output", "json"])
+        .command(&[
+            "run",
+            "--profile",
+            "small",
+            "--volume",
+            "60TB/day",
+            "--scale",
+            "1",
+            "--duration",
+            "6s",
+            "--warmup",
+            "1s",
+            "--drain",
+            "20s",
+            "--runs-dir",
+            "runs",
+            "--quiet",
+            "--output",
+            "json",
+        ])
         .env("ODG_BENCH_IMPLEMENTATION_KAFKA", "fake")
         .output()
         .unwrap();

@@ -11,7 +11,16 @@ use odg_tests::program::{Place, operation, record, stderr, turn};
 fn stopping_postgresql_for_two_seconds_shows_in_response_time_and_hardly_in_service_time() {
     let _turn = turn();
     let place = Place::new();
-    let child = place.start(&["--profile", "small", "--scale", "0.5", "--duration", "20s", "--warmup", "3s"]);
+    let child = place.start(&[
+        "--profile",
+        "small",
+        "--scale",
+        "0.5",
+        "--duration",
+        "20s",
+        "--warmup",
+        "3s",
+    ]);
     place.await_intervals(8, Duration::from_secs(90));
     let postgres = named(child.id() as i32, "postgres");
     assert!(!postgres.is_empty(), "PostgreSQL runs below odg-bench");
@@ -23,7 +32,8 @@ fn stopping_postgresql_for_two_seconds_shows_in_response_time_and_hardly_in_serv
 
     assert_eq!(record.state, RunState::Complete, "{}", stderr(&output));
     let lookup = operation(&record, "postgres.lookup");
-    let (response, service) = (lookup.response.p99_ns as f64 / 1e9, lookup.service.p99_ns as f64 / 1e9);
+    let (response, service) =
+        (lookup.response.p99_ns as f64 / 1e9, lookup.service.p99_ns as f64 / 1e9);
     // About a tenth of the look-ups were due during the stall; the slowest tenth of those, one in a
     // hundred, waited for most of it. Only the few that were in flight had it as service time.
     assert!(response > 1.0, "p99 response time {response:.3} s");

@@ -50,7 +50,17 @@ fn small_at_full_volume_keeps_its_books_on_real_servers_and_leaves_nothing_behin
     assert_eq!(place.leftovers(), Vec::<std::path::PathBuf>::new());
 
     let dir = place.only_run();
-    for file in ["run.json", "latency.hlog", "series.csv", "journal.jsonl", "report.html", "report.md", "junit.xml", "logs/kafka.log", "logs/postgresql.log"] {
+    for file in [
+        "run.json",
+        "latency.hlog",
+        "series.csv",
+        "journal.jsonl",
+        "report.html",
+        "report.md",
+        "junit.xml",
+        "logs/kafka.log",
+        "logs/postgresql.log",
+    ] {
         assert!(fs::metadata(dir.join(file)).is_ok_and(|m| m.len() > 0), "{file}");
     }
     assert_eq!(read(&dir), record, "what is printed is what is kept");
@@ -67,7 +77,16 @@ fn small_at_full_volume_keeps_its_books_on_real_servers_and_leaves_nothing_behin
 fn dev_starts_no_kafka_and_its_events_travel_over_nats() {
     let _turn = turn();
     let place = Place::new();
-    let output = place.run(&["--profile", "dev", "--duration", "8s", "--warmup", "2s", "--volume", "50GB/day"]);
+    let output = place.run(&[
+        "--profile",
+        "dev",
+        "--duration",
+        "8s",
+        "--warmup",
+        "2s",
+        "--volume",
+        "50GB/day",
+    ]);
     let record = record(&output);
     assert_eq!(record.state, RunState::Complete, "{}", stderr(&output));
     assert!(record.implementations.iter().all(|i| i.component != "kafka"));
@@ -83,7 +102,14 @@ fn a_slice_of_the_day_is_replayed_compressed_and_named_in_the_record() {
     let _turn = turn();
     let place = Place::new();
     let output = place.run(&[
-        "--profile", "dev", "--window", "09:00-09:10", "--speedup", "60", "--warmup", "2s",
+        "--profile",
+        "dev",
+        "--window",
+        "09:00-09:10",
+        "--speedup",
+        "60",
+        "--warmup",
+        "2s",
     ]);
     let record = record(&output);
     assert_eq!(record.state, RunState::Complete, "{}", stderr(&output));
@@ -96,7 +122,16 @@ fn a_slice_of_the_day_is_replayed_compressed_and_named_in_the_record() {
 fn medium_runs_on_a_small_machine_scaled_down_and_says_so() {
     let _turn = turn();
     let place = Place::new();
-    let output = place.run(&["--profile", "medium", "--duration", "6s", "--warmup", "2s", "--scale", "0.05"]);
+    let output = place.run(&[
+        "--profile",
+        "medium",
+        "--duration",
+        "6s",
+        "--warmup",
+        "2s",
+        "--scale",
+        "0.05",
+    ]);
     let record = record(&output);
     assert_eq!(record.state, RunState::Complete, "{}", stderr(&output));
     assert!(record.marks.iter().any(|m| m == "scaled load ×0.05"), "{:?}", record.marks);
