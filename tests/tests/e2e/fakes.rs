@@ -59,7 +59,7 @@ fn what_a_fake_broker_evicts_before_it_is_read_shows_as_loss() {
             "--profile",
             "small",
             "--volume",
-            "60TB/day",
+            "20TB/day",
             "--scale",
             "1",
             "--duration",
