@@ -8,7 +8,7 @@ PROFILE ?= small
 
 help:
 	@echo 'make run         install what is missing, build, and measure PROFILE=small on this machine'
-	@echo 'make test        all tests'
+	@echo 'make test        install what is missing, and run all tests'
 	@echo 'make lint        formatting, clippy and documentation, warnings are errors'
 	@echo 'make bench       the harness measures itself (criterion)'
 	@echo 'make setup       only install what is missing'
@@ -21,7 +21,7 @@ run: setup
 	cargo build --release --package odg-bench
 	target/release/odg-bench run --profile $(PROFILE)
 
-test:
+test: setup
 	cargo test --workspace
 
 lint:

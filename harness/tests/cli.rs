@@ -51,7 +51,7 @@ fn bad_input_is_one_clear_line_and_exit_code_2_and_nothing_is_started() {
         (vec!["profiles", "show", "medum"], "medium"),
         (vec!["profiles", "recommend", "--volume", "3TB/day", "--needs", "gpus"], "gpu"),
         (vec!["report", "nowhere"], "nowhere"),
-        (vec!["rnu"], "run"),
+        (vec!["profile"], "profiles"),
     ] {
         let mut arguments = arguments;
         if arguments[0] == "run" {

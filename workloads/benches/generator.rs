@@ -1,15 +1,17 @@
 //! What the generator costs: recording, and the whole path against the null target.
 
-use std::time::Instant;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use odg_workloads::clock::Clock;
 use odg_workloads::event::STAMP_LEN;
 use odg_workloads::ledger::{Hop, Ledger};
 use odg_workloads::null::{CEILING_EVENT_BYTES, NullRun};
+use odg_workloads::pacer::{lag_histogram, pace, request_realtime};
 use odg_workloads::payload::{EventSource, KEYS, Pool};
 use odg_workloads::recorder::{Operation, Outcome, Recorder, Span, empty_histogram};
-use odg_workloads::schedule::{Arrivals, Schedule};
+use odg_workloads::schedule::{Arrivals, Merged, Schedule};
 
 fn generator(c: &mut Criterion) {
     let mut group = c.benchmark_group("generator");
@@ -42,7 +44,7 @@ fn generator(c: &mut Criterion) {
     }
 
     let mut schedule =
-        Schedule::new(Arrivals::Poisson, 1e9, std::time::Duration::from_secs(86_400), 1, 0);
+        Schedule::new(Arrivals::Poisson, 1e9, Duration::from_secs(86_400), 1, 0);
     group.bench_function("schedule one Poisson arrival", |b| b.iter(|| schedule.next()));
 
     let mut source = EventSource::new(Pool::fixed(CEILING_EVENT_BYTES, 1), 1);
@@ -60,7 +62,7 @@ fn generator(c: &mut Criterion) {
         });
     });
 
-    let clock = Clock::starting_in(std::time::Duration::ZERO);
+    let clock = Clock::starting_in(Duration::ZERO);
     group.bench_function("read the clock", |b| b.iter(|| clock.now_ns()));
 
     group.bench_function("whole path, 1 KiB events, null target", |b| {
@@ -75,5 +77,39 @@ fn generator(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, generator);
+/// Lag of the pacing thread. What criterion calls time is the 99th percentile of the lag over half a second
+/// of a Poisson schedule, not the time of an iteration.
+fn pacing(c: &mut Criterion) {
+    const RATE: f64 = 10_000.0;
+    const LENGTH: Duration = Duration::from_millis(500);
+    let mut group = c.benchmark_group("pacing");
+    group.sample_size(20);
+    group.bench_function("p99 lag at 10,000 arrivals/s", |b| {
+        b.iter_custom(|iterations| {
+            let mut total = Duration::ZERO;
+            for seed in 0..iterations {
+                let lag = std::thread::spawn(move || {
+                    request_realtime();
+                    let schedule = Schedule::new(Arrivals::Poisson, RATE, LENGTH, seed, 0);
+                    let clock = Clock::starting_in(Duration::from_millis(1));
+                    let stop = AtomicBool::new(false);
+                    let mut lag = lag_histogram();
+                    pace(Merged::new(vec![schedule]), &clock, &stop, |arrival, now| {
+                        lag.saturating_record(now - arrival.intended_ns);
+                    });
+                    lag.value_at_quantile(0.99)
+                });
+                total += Duration::from_nanos(lag.join().unwrap_or(u64::MAX));
+            }
+            total
+        });
+    });
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().measurement_time(Duration::from_secs(4));
+    targets = generator, pacing
+}
 criterion_main!(benches);

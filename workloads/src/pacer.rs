@@ -8,12 +8,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
 use thread_priority::{
     RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
     set_thread_priority_and_policy, thread_native_id,
 };
 
 use crate::clock::Clock;
+use crate::recorder::HIGHEST_NS;
 use crate::schedule::Arrival;
 
 /// How long before the intended start the thread stops sleeping. A kernel wakes a sleeper 50–60 µs late
@@ -21,6 +23,13 @@ use crate::schedule::Arrival;
 const SPIN: Duration = Duration::from_micros(120);
 /// Longest single sleep, so that a stop is seen soon.
 const MAX_SLEEP: Duration = Duration::from_millis(20);
+
+/// An empty histogram for lags: nanoseconds, from one up to the recorder's highest, three figures.
+pub fn lag_histogram() -> Histogram<u64> {
+    // Constants that hdrhistogram accepts; every run constructs it.
+    #[allow(clippy::expect_used)]
+    Histogram::new_with_bounds(1, HIGHEST_NS, 3).expect("constant bounds are valid")
+}
 
 /// Asks for a real-time class for the calling thread, so that servers that share the machine cannot
 /// hold the schedule up. Answers whether it was granted (it needs privileges).

@@ -31,10 +31,10 @@ pub(super) struct RunArgs {
     #[arg(long, value_enum, default_value_t = ProviderName::Auto)]
     provider: ProviderName,
     /// Daily volume instead of the profile's, such as 1TB/day, 300GB/day or 11.6MB/s
-    #[arg(long, value_parser = volume)]
+    #[arg(long, value_parser = volume, allow_hyphen_values = true)]
     volume: Option<Volume>,
     /// Multiply the load: `auto` (full where this machine can carry it) or a number; marks the record
-    #[arg(long, default_value = "auto", value_parser = scale)]
+    #[arg(long, default_value = "auto", value_parser = scale, allow_hyphen_values = true)]
     scale: Scale,
     /// How arrivals are spread: constant, poisson (the default), or day
     #[arg(long, value_parser = ["constant", "poisson", "day"])]
@@ -43,16 +43,16 @@ pub(super) struct RunArgs {
     #[arg(long, value_parser = window)]
     window: Option<(f64, f64)>,
     /// Seconds of the day per second of the run; multiplies every rate
-    #[arg(long, default_value = "1", value_parser = positive)]
+    #[arg(long, default_value = "1", value_parser = positive, allow_hyphen_values = true)]
     speedup: f64,
     /// Measured part, such as 60s or 10m [default: 60s, or the whole window]
-    #[arg(long, value_parser = duration)]
+    #[arg(long, value_parser = duration, allow_hyphen_values = true)]
     duration: Option<Duration>,
     /// Warm-up, cut off from every figure; rounded up to whole seconds [default: 10s]
-    #[arg(long, value_parser = duration)]
+    #[arg(long, value_parser = duration, allow_hyphen_values = true)]
     warmup: Option<Duration>,
     /// Time for events to arrive after the load has ended
-    #[arg(long, default_value = "60s", value_parser = duration)]
+    #[arg(long, default_value = "60s", value_parser = duration, allow_hyphen_values = true)]
     drain: Duration,
     /// Seed of the schedule and the payloads: the same seed offers the same load
     #[arg(long, default_value_t = 1)]

@@ -56,7 +56,7 @@ pub struct ChartTable {
 /// The charts of a run, by section of the report.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Charts {
-    /// Throughput over time, one per system.
+    /// Throughput over time, one per operation.
     pub throughput: Vec<Chart>,
     /// Latency over time and percentile curve, side by side, one pair per operation.
     pub latency: Vec<Chart>,
@@ -73,7 +73,7 @@ impl Charts {
     }
 }
 
-/// Most systems, and most operations, that get charts of their own.
+/// Most operations that get charts of their own.
 pub(crate) const MOST: usize = 16;
 
 /// Draws every chart of a run.

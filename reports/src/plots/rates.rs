@@ -11,11 +11,6 @@ use crate::read::Run;
 use crate::record::SeriesRow;
 use crate::units;
 
-/// The system of an operation: what stands before the dot.
-fn system(operation: &str) -> &str {
-    operation.split('.').next().unwrap_or(operation)
-}
-
 /// End of the time axis.
 pub(super) fn end_s(run: &Run) -> f64 {
     let rows = run.series.iter().map(|r| r.t_s);
@@ -36,26 +31,17 @@ fn by_time(
     sums.into_iter().map(|(ms, v)| (ms as f64 / 1e3, v)).collect()
 }
 
-/// Offered against completed, one chart per system.
+/// Offered against completed, one chart per operation: operations of one system move different things.
 pub(super) fn throughput(run: &Run) -> Result<Vec<Chart>, RecordError> {
-    let mut systems: Vec<&str> = Vec::new();
-    for operation in &run.record.operations {
-        let system = system(&operation.name);
-        if !systems.contains(&system) {
-            systems.push(system);
-        }
-        if systems.len() == MOST {
-            break;
-        }
-    }
-    systems.iter().enumerate().map(|(index, system)| throughput_of(run, system, index)).collect()
+    let operations = run.record.operations.iter().take(MOST).enumerate();
+    operations.map(|(index, operation)| throughput_of(run, &operation.name, index)).collect()
 }
 
 fn throughput_of(run: &Run, of: &str, index: usize) -> Result<Chart, RecordError> {
     let per_s = |count: fn(&SeriesRow) -> u64| {
         by_time(
             &run.series,
-            |r| system(&r.operation) == of && r.dt_s > 0.0,
+            |r| r.operation == of && r.dt_s > 0.0,
             |r| count(r) as f64 / r.dt_s,
         )
     };

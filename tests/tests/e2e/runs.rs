@@ -33,7 +33,8 @@ fn small_at_full_volume_keeps_its_books_on_real_servers_and_leaves_nothing_behin
     let offered = events.offered as f64 / record.config.duration_s;
     assert!((offered / record.config.offered_events_per_s - 1.0).abs() < 0.1, "{offered}/s");
     for (component, name) in SMALL.iter().zip(&record.implementations) {
-        assert_eq!((name.component.as_str(), name.fidelity), (*component, Fidelity::Real));
+        assert_eq!(name.component, *component);
+        assert!(name.fidelity == Fidelity::Real || fake_allowed(), "{name:?}: run ci/setup");
         assert!(!name.version.is_empty());
         let cell = record.features.iter().find(|f| f.feature == *component).unwrap();
         assert_eq!(cell.verdict, Verdict::Pass, "{cell:?}");
@@ -71,6 +72,11 @@ fn small_at_full_volume_keeps_its_books_on_real_servers_and_leaves_nothing_behin
     let again = std::process::Command::new(program()).arg("report").arg(&dir).output().unwrap();
     assert!(again.status.success(), "{}", stderr(&again));
     assert!(fs::read_to_string(dir.join("report.html")).unwrap().contains("bus.publish"));
+}
+
+/// Whether this machine may lack real servers. Unset in CI, so that nothing is skipped in silence.
+fn fake_allowed() -> bool {
+    std::env::var_os("ODG_BENCH_TEST_ALLOW_MISSING").is_some()
 }
 
 #[test]

@@ -11,8 +11,7 @@ use super::load::Stream;
 use super::publish::EventQueue;
 use crate::clock::Clock;
 use crate::lane::LaneQueue;
-use crate::pacer::{pace, request_realtime};
-use crate::recorder::HIGHEST_NS;
+use crate::pacer::{lag_histogram, pace, request_realtime};
 use crate::schedule::{Merged, Schedule};
 
 /// An arrival handed over within this time of its intended start counts as held.
@@ -113,10 +112,4 @@ pub(super) fn start(
         let dropped = queues.dropped();
         (pacing, dropped)
     })
-}
-
-fn lag_histogram() -> Histogram<u64> {
-    // Constants that hdrhistogram accepts; every run constructs it.
-    #[allow(clippy::expect_used)]
-    Histogram::new_with_bounds(1, HIGHEST_NS, 3).expect("constant bounds are valid")
 }
