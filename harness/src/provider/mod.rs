@@ -28,6 +28,13 @@ pub trait Provider: Send + Sync {
     /// Name, as `--provider` takes it.
     fn name(&self) -> &'static str;
 
+    /// The components that it can bring up, in the order of [`Component::ALL`]. [`Provider::plan`] lists any
+    /// other as unsupported.
+    fn components(&self) -> Vec<Component>;
+
+    /// The directory whose disk will hold the components' data when [`StartOptions`] names no other.
+    fn data_dir_parent(&self) -> PathBuf;
+
     /// Resolves each wanted component to the best implementation that is there. Starts and writes nothing.
     ///
     /// # Errors
@@ -81,7 +88,7 @@ pub struct Choice {
 pub struct StartOptions {
     /// The run's id; it labels everything that is started.
     pub run_id: String,
-    /// Directory under which the private directory is made; [`local::workdir::default_parent`] without one.
+    /// Directory under which the private directory is made; [`Provider::data_dir_parent`] without one.
     pub parent_dir: Option<PathBuf>,
     /// Directory for `<component>.log`; a part of the private directory without one. Logs in a directory
     /// named here outlive the stack.

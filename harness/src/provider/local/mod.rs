@@ -23,6 +23,7 @@ pub mod workdir;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use futures::future::{BoxFuture, try_join_all};
@@ -125,7 +126,7 @@ impl LocalProvider {
 
     async fn bring_up(&self, plan: &Plan, options: StartOptions) -> Result<Stack, ProviderError> {
         let began = Instant::now();
-        let parent = options.parent_dir.clone().unwrap_or_else(workdir::default_parent);
+        let parent = options.parent_dir.clone().unwrap_or_else(|| self.data_dir_parent());
         let work = WorkDir::create(&parent, &options.run_id)?;
         let reaper = Reaper::start(&options.reaper, work.path())?;
         let logs = match &options.log_dir {
@@ -183,6 +184,14 @@ impl LocalProvider {
 impl Provider for LocalProvider {
     fn name(&self) -> &'static str {
         "local"
+    }
+
+    fn components(&self) -> Vec<Component> {
+        components()
+    }
+
+    fn data_dir_parent(&self) -> PathBuf {
+        workdir::default_parent()
     }
 
     fn plan(&self, wanted: &[Component]) -> Result<Plan, ProviderError> {
