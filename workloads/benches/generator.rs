@@ -43,8 +43,7 @@ fn generator(c: &mut Criterion) {
         });
     }
 
-    let mut schedule =
-        Schedule::new(Arrivals::Poisson, 1e9, Duration::from_secs(86_400), 1, 0);
+    let mut schedule = Schedule::new(Arrivals::Poisson, 1e9, Duration::from_secs(86_400), 1, 0);
     group.bench_function("schedule one Poisson arrival", |b| b.iter(|| schedule.next()));
 
     let mut source = EventSource::new(Pool::fixed(CEILING_EVENT_BYTES, 1), 1);
@@ -67,7 +66,7 @@ fn generator(c: &mut Criterion) {
 
     group.bench_function("whole path, 1 KiB events, null target", |b| {
         b.iter_custom(|count| {
-            let mut run = NullRun::new(CEILING_EVENT_BYTES, 1);
+            let mut run = NullRun::new(Pool::fixed(CEILING_EVENT_BYTES, 1), 1);
             run.send(1_000);
             let start = Instant::now();
             run.send(count);

@@ -12,7 +12,7 @@ use crate::payload::{EventSource, KEYS, Pool};
 use crate::recorder::{Lane, Operation, Outcome, Recorder, Span};
 use crate::schedule::{Arrivals, Merged, Schedule};
 
-/// Event size of the ceiling, in bytes: the size that the figure is published for.
+/// Event size of the published ceiling, in bytes.
 pub const CEILING_EVENT_BYTES: usize = 1024;
 
 /// The generator path with nothing behind it.
@@ -27,8 +27,8 @@ pub struct NullRun {
 }
 
 impl NullRun {
-    /// A path that is ready to offer events of `event_bytes` as fast as it can.
-    pub fn new(event_bytes: usize, seed: u64) -> Self {
+    /// A path that is ready to offer events of the pool as fast as it can.
+    pub fn new(pool: Pool, seed: u64) -> Self {
         let operation = Operation { name: "null.publish", component: "", description: "" };
         let recorder = Recorder::new(vec![operation], (0, u64::MAX));
         let lane = recorder.operations().next().map(|(id, _)| recorder.lane(id));
@@ -37,7 +37,7 @@ impl NullRun {
         Self {
             clock: Clock::starting_in(Duration::ZERO),
             schedule: Merged::new(vec![schedule]),
-            source: EventSource::new(Pool::fixed(event_bytes, seed), seed),
+            source: EventSource::new(pool, seed),
             ledger: Ledger::new(KEYS),
             lane: lane.unwrap_or_else(|| unreachable!("the recorder has one operation")),
             frame: Vec::new(),
@@ -61,11 +61,11 @@ impl NullRun {
     }
 }
 
-/// Events per second of [`CEILING_EVENT_BYTES`] that this thread reaches against the null target,
-/// measured for about `time`.
-pub fn ceiling_events_per_s(time: Duration, seed: u64) -> f64 {
+/// Events per second of the pool that this thread reaches against the null target, measured for about
+/// `time`. A run compares its own events with it, so it takes the run's pool.
+pub fn ceiling_events_per_s(pool: Pool, time: Duration, seed: u64) -> f64 {
     const BATCH: u64 = 2_000;
-    let mut run = NullRun::new(CEILING_EVENT_BYTES, seed);
+    let mut run = NullRun::new(pool, seed);
     run.send(BATCH);
     let start = Instant::now();
     let mut sent = 0;
@@ -82,11 +82,11 @@ mod tests {
 
     #[test]
     fn the_null_target_keeps_the_same_books_as_a_run() {
-        let mut run = NullRun::new(CEILING_EVENT_BYTES, 3);
+        let mut run = NullRun::new(Pool::fixed(CEILING_EVENT_BYTES, 3), 3);
         run.send(3_000);
         let summary = run.ledger.summary();
         assert_eq!(summary.hops[0].reached, 3_000);
         assert_eq!(summary.hops[1].reached, 3_000);
-        assert!(ceiling_events_per_s(Duration::from_millis(5), 1) > 0.0);
+        assert!(ceiling_events_per_s(Pool::day(1), Duration::from_millis(5), 1) > 0.0);
     }
 }

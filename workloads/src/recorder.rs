@@ -1,8 +1,8 @@
 //! Records operations: response and service time in HDR histograms, one pair per lane, swapped per
 //! interval, merged per operation.
 //!
-//! A lane's lock is only ever contended by the collector, once an interval, so that recording costs two
-//! histogram writes and an uncontended lock. Samples are never kept and never clamped: a value outside
+//! What the pacing thread writes is atomic, so that it never waits for a lane's lock. That lock is held for
+//! two histogram writes at a time, and by the collector, once an interval, for a swap. Samples are never kept and never clamped: a value outside
 //! the histogram's range is counted in `out_of_range` and in no percentile.
 
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ pub struct Tally {
     pub completed: u64,
     /// Ended in an error, by kind.
     pub errors: BTreeMap<&'static str, u64>,
-    /// Retries on the way.
+    /// Retries on the way, of operations that ended well or not.
     pub retries: u64,
     /// Payload bytes of completed operations.
     pub bytes: u64,
@@ -154,6 +154,7 @@ struct LaneState {
     operation: usize,
     /// Operations intended before the measured part, and those in it.
     tallies: Mutex<[Tally; 2]>,
+    offered: [AtomicU64; 2],
     in_flight: AtomicU64,
     backlog: AtomicU64,
 }
@@ -177,7 +178,7 @@ impl Lane {
     /// The schedule wants an operation: it now waits for its start.
     pub fn offer(&self, intended_ns: u64) {
         self.state.backlog.fetch_add(1, Ordering::Relaxed);
-        lock(&self.state)[self.part(intended_ns)].offered += 1;
+        self.state.offered[self.part(intended_ns)].fetch_add(1, Ordering::Relaxed);
     }
 
     /// An offered operation starts.
@@ -279,6 +280,7 @@ impl Recorder {
         let state = Arc::new(LaneState {
             operation: id.0,
             tallies: Mutex::default(),
+            offered: Default::default(),
             in_flight: AtomicU64::new(0),
             backlog: AtomicU64::new(0),
         });
@@ -302,6 +304,9 @@ impl Recorder {
             // The lane is locked for a swap of pointers only.
             std::mem::swap(&mut *lock(lane), &mut *spare);
             let into = &mut collected[lane.operation];
+            for (tally, offered) in spare.iter_mut().zip(&lane.offered) {
+                tally.offered = offered.swap(0, Ordering::Relaxed);
+            }
             into.outside.merge(&spare[0]);
             into.measured.merge(&spare[1]);
             into.in_flight += lane.in_flight.load(Ordering::Relaxed);

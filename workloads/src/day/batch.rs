@@ -159,6 +159,13 @@ impl Batch {
                 || now_ns.saturating_sub(self.opened_ns) >= LINGER.as_nanos() as u64)
     }
 
+    /// When the batch was to be sealed, in nanoseconds since the run's epoch: at the end of its linger, or
+    /// at `sealed_ns` where it was full before. A consumer that waits for storage seals late; the wait
+    /// belongs to storage.
+    pub fn due_ns(&self, sealed_ns: u64) -> u64 {
+        sealed_ns.min(self.opened_ns.saturating_add(LINGER.as_nanos() as u64))
+    }
+
     /// Key of the bronze object.
     pub fn object_key(&self) -> String {
         format!("events/{:08}.odgb", self.number)

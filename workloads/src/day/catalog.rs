@@ -13,6 +13,8 @@ const RECENT: usize = 512;
 pub(super) struct Known {
     pub layer: Layer,
     pub key: String,
+    /// Size in bytes.
+    pub bytes: u64,
 }
 
 /// A bounded list of recent objects.

@@ -152,8 +152,9 @@ impl Clients {
                 object.extend_from_slice(&frame);
             }
             let key = format!("seed/{number:04}.odgb");
+            let bytes = object.len() as u64;
             self.s3.put(&names.bucket(Layer::Bronze), &key, Bytes::from(object)).await?;
-            catalog.add(Known { layer: Layer::Bronze, key });
+            catalog.add(Known { layer: Layer::Bronze, key, bytes });
         }
         Ok(())
     }

@@ -23,11 +23,11 @@ const NATS_FETCH: usize = 500;
 /// Pause after an error, so that a broken bus does not spin the consumer.
 const ERROR_PAUSE: Duration = Duration::from_millis(100);
 
-/// A sealed batch, and when it was sealed.
+/// A sealed batch, and when it was due.
 #[derive(Debug)]
 pub(super) struct Sealed {
     pub batch: Batch,
-    pub sealed_ns: u64,
+    pub due_ns: u64,
 }
 
 /// Verifies events and gathers them.
@@ -40,6 +40,8 @@ pub(super) struct Ingest {
     pub sealed: mpsc::Sender<Sealed>,
     /// Errors of the bus while reading, for the record.
     pub errors: Arc<AtomicU64>,
+    /// Whether it waits for storage: then silence on the bus means nothing.
+    pub waiting: Arc<AtomicBool>,
     open: Batch,
 }
 
@@ -52,7 +54,16 @@ impl Ingest {
         sealed: mpsc::Sender<Sealed>,
     ) -> Self {
         let open = Batch::new(0);
-        Self { clock, ledger, deliver, store, sealed, errors: Arc::default(), open }
+        Self {
+            clock,
+            ledger,
+            deliver,
+            store,
+            sealed,
+            errors: Arc::default(),
+            waiting: Arc::default(),
+            open,
+        }
     }
 
     /// Takes one message. A repeated event is counted and goes no further.
@@ -86,8 +97,9 @@ impl Ingest {
         // The next object will be about as large: one allocation instead of a dozen doublings.
         next.object.reserve(self.open.object.len());
         let batch = std::mem::replace(&mut self.open, next);
-        self.store.offer(sealed_ns);
-        Some(Sealed { batch, sealed_ns })
+        let due_ns = batch.due_ns(sealed_ns);
+        self.store.offer(due_ns);
+        Some(Sealed { batch, due_ns })
     }
 
     fn failed(&self, error: &DriverError) {
@@ -120,7 +132,10 @@ impl Ingest {
                 None => {}
             }
             if let Some(sealed) = self.seal(false) {
-                if self.sealed.blocking_send(sealed).is_err() {
+                self.waiting.store(true, Ordering::Relaxed);
+                let gone = self.sealed.blocking_send(sealed).is_err();
+                self.waiting.store(false, Ordering::Relaxed);
+                if gone {
                     return;
                 }
                 let offsets: Vec<NextOffset> = next
@@ -154,10 +169,13 @@ impl Ingest {
                     tokio::time::sleep(ERROR_PAUSE).await;
                 }
             }
-            if let Some(sealed) = self.seal(false)
-                && self.sealed.send(sealed).await.is_err()
-            {
-                return;
+            if let Some(sealed) = self.seal(false) {
+                self.waiting.store(true, Ordering::Relaxed);
+                let gone = self.sealed.send(sealed).await.is_err();
+                self.waiting.store(false, Ordering::Relaxed);
+                if gone {
+                    return;
+                }
             }
         }
         if let Some(sealed) = self.seal(true) {

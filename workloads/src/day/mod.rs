@@ -30,6 +30,7 @@ use std::time::Duration;
 
 pub use clients::Sizes;
 pub use pacing::{HELD_WITHIN, Pacing};
+pub use publish::Kept;
 pub use running::{DayOutcome, Progress, Running};
 
 use catalog::Catalog;

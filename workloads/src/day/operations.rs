@@ -31,8 +31,16 @@ pub fn operations(bus: &'static str, notifications: bool) -> Vec<Operation> {
     let mut operations = vec![
         op(PUBLISH, bus, "an event, until the bus acknowledges it"),
         op(DELIVER, bus, "an event, from publishing to the consumer"),
-        op(PUT, "minio", "a batch of events, stored as a bronze object"),
-        op(REGISTER, "postgresql", "a stored batch, registered in one transaction"),
+        op(
+            PUT,
+            "minio",
+            "a batch of events, from when it was due until its bronze object is stored",
+        ),
+        op(
+            REGISTER,
+            "postgresql",
+            "a stored batch or file, from hand-over until its transaction is committed",
+        ),
         op(END_TO_END, "", "an event, from its intended start to its committed row"),
         op(GET, "minio", "a range of an object, read and verified"),
         op(LOOKUP, "postgresql", "a dataset, looked up by id"),

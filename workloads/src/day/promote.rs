@@ -38,6 +38,8 @@ pub(super) struct Source {
     pub key: String,
     pub bytes: u64,
     pub events: u64,
+    /// Checksum of the object as it was stored.
+    pub crc32c: u32,
     /// When it was registered, in nanoseconds since the run's epoch.
     pub ready_ns: u64,
 }
@@ -45,16 +47,12 @@ pub(super) struct Source {
 /// What promotion did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Promoted {
-    /// Events in the bronze objects that were promoted.
-    pub bronze_events: u64,
-    /// Events in the silver files made of them.
+    /// Events in the silver files.
     pub silver_events: u64,
-    /// Events in the silver files that were aggregated.
-    pub gold_sources: u64,
     /// Events that the gold files count.
     pub gold_events: u64,
-    /// Bronze objects left unpromoted at the end.
-    pub waiting: u64,
+    /// Whether it was told to give up before everything was promoted.
+    pub given_up: bool,
 }
 
 /// What promotion needs.
@@ -91,11 +89,7 @@ impl Promoter {
             let at_end = source.is_none();
             bronze.extend(source);
             if self.give_up.load(Ordering::Relaxed) {
-                sources.close();
-                self.promoted.waiting += bronze.len() as u64;
-                while sources.recv().await.is_some() {
-                    self.promoted.waiting += 1;
-                }
+                self.promoted.given_up = !bronze.is_empty() || !silver.is_empty();
                 return self.promoted;
             }
             let bytes: u64 = bronze.iter().map(|s| s.bytes).sum();
@@ -126,15 +120,10 @@ impl Promoter {
         lane::record(&lane, span, &result.as_ref().map(bytes));
         match result {
             Ok(Done { value: source, .. }) => {
-                let before: u64 = parents.iter().map(|s| s.events).sum();
-                let (from, to) = match layer {
-                    Layer::Silver => {
-                        (&mut self.promoted.bronze_events, &mut self.promoted.silver_events)
-                    }
-                    _ => (&mut self.promoted.gold_sources, &mut self.promoted.gold_events),
-                };
-                *from += before;
-                *to += source.events;
+                match layer {
+                    Layer::Silver => self.promoted.silver_events += source.events,
+                    _ => self.promoted.gold_events += source.events,
+                }
                 Some(source)
             }
             Err(error) => {
@@ -155,6 +144,10 @@ impl Promoter {
         for parent in parents {
             let got = self.s3.get(&self.names.bucket(from), &parent.key).await?;
             retries += got.retries;
+            if crc32c::crc32c(&got.value) != parent.crc32c {
+                self.ledger.corrupted(Hop::Stored);
+                return Err(broken(&format!("{} is not what was stored", parent.key)));
+            }
             objects.push(got.value);
         }
         let (clock, ledger) = (self.clock, Arc::clone(&self.ledger));
@@ -180,7 +173,7 @@ impl Promoter {
             last_intended_us: made.last_us,
             parents: parents.iter().map(|s| s.key.clone()).collect(),
         };
-        let bytes = row.bytes;
+        let (bytes, crc32c) = (row.bytes, row.crc32c);
         let put = self.s3.put(&self.names.bucket(layer), &key, Bytes::from(made.file)).await?;
         retries += put.retries;
         let stored_ns = self.clock.now_ns();
@@ -195,9 +188,9 @@ impl Promoter {
                 "given up",
             ));
         }
-        self.catalog.add(Known { layer, key: key.clone() });
+        self.catalog.add(Known { layer, key: key.clone(), bytes });
         let ready_ns = self.clock.now_ns();
-        Ok(Done { value: Source { key, bytes, events: made.events, ready_ns }, retries })
+        Ok(Done { value: Source { key, bytes, events: made.events, crc32c, ready_ns }, retries })
     }
 }
 

@@ -4,12 +4,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc as channel;
-use tokio::task::JoinHandle;
 
 use super::names::Names;
+use super::pacing::HELD_WITHIN;
 use crate::clock::Clock;
 use crate::driver::kafka::{Delivery, KafkaDriver, KafkaPublisher, SendError};
 use crate::driver::nats::NatsDriver;
@@ -23,6 +22,9 @@ use crate::recorder::{Lane, Span};
 /// NATS publishes of different keys that may be in flight at once; those of one key go one after the
 /// other, so that they arrive in order.
 const NATS_LANES: usize = 64;
+/// Events that may stand between the making and a lane. Few, so that waiting shows as waiting: the rest
+/// stays in the arrival queue.
+const NATS_LANE_QUEUE: usize = 2;
 /// Pause while the client's queue is full.
 const FULL_PAUSE: Duration = Duration::from_micros(200);
 
@@ -95,6 +97,38 @@ impl EventQueue {
     }
 }
 
+/// How well the publishing thread kept up with the pacer, over the measured part. Arrivals that had to
+/// wait because the bus's client took no more are left out: that wait is the system's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Arrivals looked at.
+    pub counted: u64,
+    /// Those taken up within [`HELD_WITHIN`] of their intended start.
+    pub held: u64,
+}
+
+/// Counts [`Kept`].
+struct Keeper {
+    measured_ns: (u64, u64),
+    blocked_until_ns: u64,
+    kept: Kept,
+}
+
+impl Keeper {
+    fn new(measured_ns: (u64, u64)) -> Self {
+        Self { measured_ns, blocked_until_ns: 0, kept: Kept::default() }
+    }
+
+    fn took_up(&mut self, intended_ns: u64, now_ns: u64) {
+        let measured = (self.measured_ns.0..self.measured_ns.1).contains(&intended_ns);
+        if measured && intended_ns >= self.blocked_until_ns {
+            self.kept.counted += 1;
+            let lag = now_ns.saturating_sub(intended_ns);
+            self.kept.held += u64::from(lag <= HELD_WITHIN.as_nanos() as u64);
+        }
+    }
+}
+
 /// An event on its way through librdkafka.
 pub(super) struct InFlight {
     stamp: Stamp,
@@ -113,76 +147,122 @@ pub(super) fn kafka_publisher(
     })
 }
 
-/// Publishes to Kafka until the arrivals end. Runs on a thread of its own. Where the client's queue is
-/// full the event waits here, with its intended start and with those behind it, until `give_up` is set.
-pub(super) fn publish_to_kafka(
-    arrivals: &mpsc::Receiver<u64>,
-    mut source: EventSource,
-    publisher: &KafkaPublisher<Box<InFlight>>,
-    names: &Names,
-    books: &Books,
-    give_up: &AtomicBool,
-) {
-    let topics = EventKind::ALL.map(|kind| names.topic(kind));
-    let mut frame = Vec::new();
-    while let Ok(intended_ns) = arrivals.recv() {
-        let stamp = source.next_into(intended_ns, books.clock.now_ns(), &mut frame);
-        books.sent(&stamp);
-        let topic = &topics[stamp.kind as usize];
-        let key = stamp.key.to_be_bytes();
-        let mut token = Box::new(InFlight { stamp, bytes: frame.len() as u64 });
-        loop {
-            match publisher.try_send(topic, &key, &frame, &[], token) {
-                Ok(()) => break,
-                Err(SendError::Full(back)) if !give_up.load(Ordering::Relaxed) => {
-                    token = back;
-                    std::thread::sleep(FULL_PAUSE);
-                }
-                Err(error) => {
-                    books.resolved(&stamp, &Err(error.into_error()));
-                    break;
+/// Everything that publishing takes, on a thread of its own.
+pub(super) struct Publishing {
+    pub arrivals: mpsc::Receiver<u64>,
+    pub source: EventSource,
+    pub names: Names,
+    pub books: Books,
+    pub measured_ns: (u64, u64),
+    pub give_up: Arc<AtomicBool>,
+}
+
+impl Publishing {
+    /// Publishes to Kafka until the arrivals end. Where the client's queue is full the event waits here,
+    /// with its intended start and with those behind it, until `give_up` is set.
+    pub(super) fn to_kafka(self, publisher: &KafkaPublisher<Box<InFlight>>) -> Kept {
+        let Self { arrivals, mut source, names, books, measured_ns, give_up } = self;
+        let topics = EventKind::ALL.map(|kind| names.topic(kind));
+        let mut keeper = Keeper::new(measured_ns);
+        let mut frame = Vec::new();
+        while let Ok(intended_ns) = arrivals.recv() {
+            let now_ns = books.clock.now_ns();
+            keeper.took_up(intended_ns, now_ns);
+            let stamp = source.next_into(intended_ns, now_ns, &mut frame);
+            books.sent(&stamp);
+            let topic = &topics[stamp.kind as usize];
+            let key = stamp.key.to_be_bytes();
+            let mut token = Box::new(InFlight { stamp, bytes: frame.len() as u64 });
+            loop {
+                match publisher.try_send(topic, &key, &frame, &[], token) {
+                    Ok(()) => break,
+                    Err(SendError::Full(back)) if !give_up.load(Ordering::Relaxed) => {
+                        token = back;
+                        std::thread::sleep(FULL_PAUSE);
+                        keeper.blocked_until_ns = books.clock.now_ns();
+                    }
+                    Err(error) => {
+                        books.resolved(&stamp, &Err(error.into_error()));
+                        break;
+                    }
                 }
             }
         }
+        keeper.kept
+    }
+
+    /// Publishes to NATS until the arrivals end and every event has its answer. The calling thread makes the
+    /// events in order; each key's events then go through one lane, in order. Once `give_up` is set, what has
+    /// not been sent is dropped, unsent.
+    pub(super) fn to_nats(self, runtime: &Handle, nats: &Arc<NatsDriver>) -> Kept {
+        let Self { arrivals, mut source, names, books, measured_ns, give_up } = self;
+        let mut tasks = Vec::new();
+        let lanes: Vec<channel::Sender<(Stamp, Vec<u8>)>> = (0..NATS_LANES)
+            .map(|_| {
+                let (sender, mut queue) = channel::channel::<(Stamp, Vec<u8>)>(NATS_LANE_QUEUE);
+                let (nats, names, books) = (Arc::clone(nats), names.clone(), books.clone());
+                let give_up = Arc::clone(&give_up);
+                tasks.push(runtime.spawn(async move {
+                    while let Some((mut stamp, mut frame)) = queue.recv().await {
+                        if give_up.load(Ordering::Relaxed) {
+                            break;
+                        }
+                        // Sealed here, where it is really sent, and so where its service time starts.
+                        stamp.sent_ns = books.clock.now_ns();
+                        stamp.seal(&mut frame);
+                        books.sent(&stamp);
+                        let bytes = frame.len() as u64;
+                        let id = format!("{}-{}", stamp.key, stamp.sequence);
+                        let sent = nats.publish(&names.topic(stamp.kind), frame.into(), &id).await;
+                        books.resolved(
+                            &stamp,
+                            &sent.map(|d| Done { value: bytes, retries: d.retries }),
+                        );
+                    }
+                }));
+                sender
+            })
+            .collect();
+        let mut keeper = Keeper::new(measured_ns);
+        while let Ok(intended_ns) = arrivals.recv() {
+            let now_ns = books.clock.now_ns();
+            keeper.took_up(intended_ns, now_ns);
+            let mut frame = Vec::new();
+            let stamp = source.next_into(intended_ns, now_ns, &mut frame);
+            let lane = &lanes[stamp.key as usize % NATS_LANES];
+            let (stamp, frame) = match lane.try_send((stamp, frame)) {
+                Ok(()) => continue,
+                Err(channel::error::TrySendError::Full(event)) => event,
+                Err(channel::error::TrySendError::Closed(_)) => break,
+            };
+            let gone = lane.blocking_send((stamp, frame)).is_err();
+            keeper.blocked_until_ns = books.clock.now_ns();
+            if gone {
+                break;
+            }
+        }
+        drop(lanes);
+        for task in tasks {
+            let _ = runtime.block_on(task);
+        }
+        keeper.kept
     }
 }
 
-/// Publishes to NATS until the arrivals end. The calling thread makes the events in order; each key's
-/// events then go through one lane, in order. Answers the lanes' tasks.
-pub(super) fn publish_to_nats(
-    runtime: &Handle,
-    arrivals: &mpsc::Receiver<u64>,
-    mut source: EventSource,
-    nats: &Arc<NatsDriver>,
-    names: &Names,
-    books: &Books,
-) -> Vec<JoinHandle<()>> {
-    let mut tasks = Vec::new();
-    let lanes: Vec<channel::UnboundedSender<(Stamp, Bytes)>> = (0..NATS_LANES)
-        .map(|_| {
-            let (sender, mut queue) = channel::unbounded_channel::<(Stamp, Bytes)>();
-            let (nats, names, books) = (Arc::clone(nats), names.clone(), books.clone());
-            tasks.push(runtime.spawn(async move {
-                while let Some((stamp, frame)) = queue.recv().await {
-                    let bytes = frame.len() as u64;
-                    let id = format!("{}-{}", stamp.key, stamp.sequence);
-                    let sent = nats.publish(&names.topic(stamp.kind), frame, &id).await;
-                    books
-                        .resolved(&stamp, &sent.map(|d| Done { value: bytes, retries: d.retries }));
-                }
-            }));
-            sender
-        })
-        .collect();
-    let mut frame = Vec::new();
-    while let Ok(intended_ns) = arrivals.recv() {
-        let stamp = source.next_into(intended_ns, books.clock.now_ns(), &mut frame);
-        books.sent(&stamp);
-        let lane = &lanes[stamp.key as usize % NATS_LANES];
-        if lane.send((stamp, Bytes::copy_from_slice(&frame))).is_err() {
-            // Only where the runtime is going down; the event stays unresolved, and so lost.
-            break;
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrivals_behind_a_full_client_are_not_held_against_the_generator() {
+        let late = HELD_WITHIN.as_nanos() as u64 + 1;
+        let mut keeper = Keeper::new((100, 1_000_000_000));
+        keeper.took_up(50, 50);
+        keeper.took_up(100, 100);
+        keeper.took_up(200, 200 + late);
+        assert_eq!(keeper.kept, Kept { counted: 2, held: 1 });
+        keeper.blocked_until_ns = 500_000_000;
+        keeper.took_up(400_000_000, 400_000_000 + late);
+        assert_eq!(keeper.kept, Kept { counted: 2, held: 1 });
     }
-    tasks
 }

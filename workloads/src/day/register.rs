@@ -26,6 +26,9 @@ use crate::ledger::{Hop, Ledger};
 use crate::payload::{dataset_id, dataset_of, domain_of};
 use crate::recorder::{Lane, Outcome, Span};
 
+/// Audit rows read at once.
+const CHAIN_PAGE: u32 = 1_000;
+
 /// An object of a higher layer, to be registered.
 #[derive(Debug)]
 pub(super) struct Promotion {
@@ -46,6 +49,8 @@ pub(super) struct Totals {
     pub bytes: u64,
     /// Silver and gold objects.
     pub promoted: u64,
+    /// Bytes in them.
+    pub promoted_bytes: u64,
     /// Lineage events.
     pub lineage: u64,
     /// Quality reports.
@@ -69,8 +74,18 @@ pub(super) struct Registrar {
     pub catalog: Arc<Catalog>,
     pub give_up: Arc<AtomicBool>,
     pub promotions: mpsc::UnboundedSender<Source>,
-    pub chain: ChainAppender,
+    pub chain: Chain,
     pub totals: Totals,
+}
+
+/// The audit chain's end.
+#[derive(Debug, Default)]
+pub(super) struct Chain {
+    appender: ChainAppender,
+    /// Time of the last event known to be committed, in microseconds since the Unix epoch.
+    last_us: Option<i64>,
+    /// Set where a commit was given up without an answer: it may have happened.
+    uncertain: bool,
 }
 
 impl Registrar {
@@ -78,7 +93,7 @@ impl Registrar {
     /// ended; then promotions alone until they have ended too. Answers what was registered.
     pub(super) async fn run(
         mut self,
-        mut stored: mpsc::UnboundedReceiver<Stored>,
+        mut stored: mpsc::Receiver<Stored>,
         mut promoted: mpsc::UnboundedReceiver<Promotion>,
     ) -> Totals {
         let mut early: BTreeMap<u64, Stored> = BTreeMap::new();
@@ -139,17 +154,20 @@ impl Registrar {
         self.totals.decisions += batch.decisions.len() as u64;
         self.totals.audit += audit;
         self.totals.malformed += batch.malformed;
-        self.catalog.add(Known { layer: Layer::Bronze, key: object.key.clone() });
+        let known = Known { layer: Layer::Bronze, key: object.key.clone(), bytes: object.bytes };
+        self.catalog.add(known);
         let _ = self.promotions.send(Source {
             key: object.key,
             bytes: object.bytes,
             events: batch.events.len() as u64,
+            crc32c: object.crc32c,
             ready_ns: end_ns,
         });
     }
 
     async fn register_promotion(&mut self, Promotion { object, stored_ns, done }: Promotion) {
         let layer = object.layer.clone();
+        let bytes = object.bytes;
         let mut details = Map::new();
         details.insert("layer".into(), json!(layer));
         details.insert("events".into(), json!(object.events));
@@ -166,6 +184,7 @@ impl Registrar {
         let ok = self.commit(rows, vec![draft], stored_ns).await;
         if ok {
             self.totals.promoted += 1;
+            self.totals.promoted_bytes += bytes;
             self.totals.audit += 1;
         }
         let _ = done.send(ok);
@@ -178,19 +197,16 @@ impl Registrar {
         loop {
             self.lane.begin();
             let start_ns = self.clock.now_ns();
-            let mut chain = self.chain.clone();
-            let result = self.commit_once(&mut rows, &drafts, &mut chain, start_ns).await;
+            let result = self.commit_once(&mut rows, &drafts, start_ns).await;
             let span = Span { intended_ns, start_ns, end_ns: self.clock.now_ns() };
             lane::record(&self.lane, span, &result);
             match result {
-                Ok(_) => {
-                    self.chain = chain;
-                    return true;
-                }
+                Ok(_) => return true,
                 Err(error) => {
                     tracing::warn!(%error, "registering");
                     let waited_out = started.elapsed() > GIVE_UP;
                     if waited_out || self.give_up.load(Ordering::Relaxed) {
+                        self.chain.uncertain = true;
                         return false;
                     }
                 }
@@ -201,23 +217,40 @@ impl Registrar {
     }
 
     async fn commit_once(
-        &self,
+        &mut self,
         rows: &mut Batch,
         drafts: &[Draft],
-        chain: &mut ChainAppender,
         now_ns: u64,
     ) -> Result<Done<u64>, DriverError> {
+        if self.chain.uncertain {
+            self.find_end_of_chain().await?;
+        }
+        let mut appender = self.chain.appender.clone();
         // A second try must write the same audit rows, or an answer that got lost would fork the chain.
         if rows.audit.is_empty() {
             let at_us = self.clock.wall_us(now_ns);
             let chained: Result<Vec<_>, _> =
-                drafts.iter().map(|draft| chain.append(draft.clone(), at_us)).collect();
+                drafts.iter().map(|draft| appender.append(draft.clone(), at_us)).collect();
             rows.audit = chained?;
-        } else if let Some(last) = rows.audit.last() {
-            *chain = ChainAppender::after(last);
         }
         let done = self.postgres.register(rows).await?;
+        if let Some(last) = rows.audit.last() {
+            self.chain.appender = ChainAppender::after(last);
+            self.chain.last_us = Some(last.occurred_us);
+        }
         Ok(Done { value: 0, retries: done.retries })
+    }
+
+    /// Reads what was committed after the last event that is known to be.
+    async fn find_end_of_chain(&mut self) -> Result<(), DriverError> {
+        loop {
+            let page = self.postgres.audit_rows(self.chain.last_us, CHAIN_PAGE).await?;
+            let Some(last) = page.last() else { break };
+            self.chain.appender = ChainAppender::after(last);
+            self.chain.last_us = Some(last.occurred_us);
+        }
+        self.chain.uncertain = false;
+        Ok(())
     }
 
     /// The rows and audit events that a batch becomes.

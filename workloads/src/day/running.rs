@@ -15,30 +15,36 @@ use super::ingest::Ingest;
 use super::names::{Layer, Names};
 use super::pacing::{self, Pacing, Queues};
 use super::promote::{Promoted, Promoter};
-use super::publish::{Books, EventQueue, kafka_publisher, publish_to_kafka, publish_to_nats};
-use super::register::{Registrar, Totals};
+use super::publish::{Books, EventQueue, Kept, Publishing, kafka_publisher};
+use super::register::{Chain, Registrar, Totals};
 use super::store::Store;
 use super::{Day, operations as op, reads, verify};
-use crate::audit::ChainAppender;
 use crate::clock::Clock;
 use crate::driver::kafka::KafkaConsumer;
+use crate::driver::nats::NatsConsumer;
 use crate::driver::{DriverError, ErrorKind};
+use crate::event::EventKind;
 use crate::lane;
 use crate::ledger::{Hop, Ledger};
 use crate::littles_law::{InFlightMeans, InFlightSampler};
 use crate::payload::{EventSource, KEYS};
 use crate::recorder::Lane;
+use crate::schedule::Schedule;
 
 /// Time between [`Day::start`] and the first arrival: every thread is waiting by then.
 const LEAD: Duration = Duration::from_millis(500);
 /// Sealed batches that may wait for storage before the consumer waits too.
 const SEALED_WAITING: usize = 2;
+/// Stored batches that may wait for registration before storage waits too: the bus keeps the backlog.
+const STORED_WAITING: usize = 8;
 /// Time for a consumer group to hand out its partitions.
 const ASSIGNMENT: Duration = Duration::from_secs(30);
 /// While draining, this long without any event read means that no more will come.
 const QUIET: Duration = Duration::from_secs(5);
 /// Pause between two looks while draining.
 const LOOK: Duration = Duration::from_millis(20);
+/// Time for the producer's last messages: a little more than its delivery time-out.
+const FLUSH: Duration = Duration::from_secs(65);
 /// Time for the rest of the pipeline once it was told to give up.
 const LAST: Duration = Duration::from_secs(10);
 
@@ -75,8 +81,14 @@ pub struct DayOutcome {
     pub dropped: u64,
     /// Sampled in-flight means per operation.
     pub in_flight: InFlightMeans,
+    /// Arrivals that the schedule holds up to the end of the load, counted apart from pacing.
+    pub scheduled: u64,
+    /// How well the publishing thread kept up with the pacer.
+    pub publishing: Kept,
     /// Errors while reading from the bus.
     pub consumer_errors: u64,
+    /// Connections to the bus and to NATS that broke or could not be opened.
+    pub connection_failures: u64,
     /// Whether everything drained before the deadline.
     pub drained: bool,
     /// What could not be removed afterwards.
@@ -94,15 +106,31 @@ pub struct Running {
     stop_ingest: Arc<AtomicBool>,
     give_up: Arc<AtomicBool>,
     pacer: Thread<(Pacing, u64)>,
-    publisher: Thread<Vec<JoinHandle<()>>>,
+    publisher: Thread<Kept>,
+    schedules: Vec<Schedule>,
+    end_ns: u64,
     ingest: IngestHandle,
     consumer_errors: Arc<AtomicU64>,
+    ingest_waiting: Arc<AtomicBool>,
     lanes: Vec<JoinHandle<()>>,
     store: JoinHandle<()>,
     registrar: JoinHandle<Totals>,
     promoter: JoinHandle<Promoted>,
     sampler: InFlightSampler,
-    notified: Arc<AtomicU64>,
+    notified: Notifications,
+}
+
+/// Counts of the notification lane.
+#[derive(Debug, Clone, Default)]
+struct Notifications {
+    attempted: Arc<AtomicU64>,
+    acknowledged: Arc<AtomicU64>,
+}
+
+/// A reader of the bus, before it reads.
+enum Consumer {
+    Kafka(KafkaConsumer),
+    Nats(NatsConsumer),
 }
 
 enum IngestHandle {
@@ -130,6 +158,21 @@ impl Day {
         id.map_or_else(|| unreachable!("operation {name}"), |id| self.recorder.lane(id))
     }
 
+    async fn consumer(&self) -> Result<Consumer, DriverError> {
+        match &self.clients.bus {
+            Bus::Kafka(kafka) => {
+                let topics = EventKind::ALL.map(|kind| self.names.topic(kind));
+                let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+                let consumer = kafka.consumer(&self.names.group(), &topics)?;
+                Ok(Consumer::Kafka(await_assignment(consumer).await?))
+            }
+            Bus::Nats(nats) => {
+                let stream = self.names.events_stream();
+                Ok(Consumer::Nats(nats.consumer(&stream, &self.names.group()).await?))
+            }
+        }
+    }
+
     /// Starts the load. The first arrival comes half a second later.
     ///
     /// # Errors
@@ -137,27 +180,19 @@ impl Day {
     pub async fn start(self) -> Result<Running, DriverError> {
         let runtime = Handle::current();
         let ledger = Arc::new(Ledger::new(KEYS));
-        let consumer = match &self.clients.bus {
-            Bus::Kafka(kafka) => {
-                let topics = crate::event::EventKind::ALL.map(|kind| self.names.topic(kind));
-                let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-                let consumer = kafka.consumer(&self.names.group(), &topics)?;
-                Some(await_assignment(consumer).await?)
-            }
-            Bus::Nats(_) => None,
-        };
+        let consumer = self.consumer().await?;
         let clock = Clock::starting_in(LEAD);
         let stop_pacing = Arc::new(AtomicBool::new(false));
         let pacing_done = Arc::new(AtomicBool::new(false));
         let stop_ingest = Arc::new(AtomicBool::new(false));
         let give_up = Arc::new(AtomicBool::new(false));
-        let notified = Arc::new(AtomicU64::new(0));
+        let notified = Notifications::default();
 
         let sampler =
             InFlightSampler::start(Arc::clone(&self.recorder), clock).map_err(|e| no_thread(&e))?;
 
         let (sealed, sealed_queue) = mpsc::channel(SEALED_WAITING);
-        let (stored, stored_queue) = mpsc::unbounded_channel();
+        let (stored, stored_queue) = mpsc::channel(STORED_WAITING);
         let (sources, source_queue) = mpsc::unbounded_channel();
         let (promotions, promotion_queue) = mpsc::unbounded_channel();
         let register = self.lane(op::REGISTER);
@@ -190,7 +225,7 @@ impl Day {
             catalog: Arc::clone(&self.catalog),
             give_up: Arc::clone(&give_up),
             promotions: sources,
-            chain: ChainAppender::default(),
+            chain: Chain::default(),
             totals: Totals::default(),
         };
         let registrar = runtime.spawn(registrar.run(stored_queue, promotion_queue));
@@ -206,21 +241,16 @@ impl Day {
 
         let ingest = Ingest::new(clock, Arc::clone(&ledger), deliver.clone(), put, sealed);
         let consumer_errors = Arc::clone(&ingest.errors);
+        let ingest_waiting = Arc::clone(&ingest.waiting);
         let stop = Arc::clone(&stop_ingest);
-        let ingest = match (&self.clients.bus, consumer) {
-            (Bus::Nats(nats), _) => {
-                let stream = self.names.events_stream();
-                let consumer = nats.consumer(&stream, &self.names.group()).await?;
+        let ingest = match consumer {
+            Consumer::Nats(consumer) => {
                 IngestHandle::Nats(runtime.spawn(ingest.read_nats(consumer, stop)))
             }
-            (Bus::Kafka(_), consumer) => IngestHandle::Kafka(
+            Consumer::Kafka(consumer) => IngestHandle::Kafka(
                 std::thread::Builder::new()
                     .name("ingest".into())
-                    .spawn(move || {
-                        if let Some(consumer) = consumer {
-                            ingest.read_kafka(&consumer, &stop);
-                        }
-                    })
+                    .spawn(move || ingest.read_kafka(&consumer, &stop))
                     .map_err(|e| no_thread(&e))?,
             ),
         };
@@ -237,10 +267,17 @@ impl Day {
         let schedules = self.options.load.schedules(self.pool.mean_bytes());
         let (queues, lanes) = self.read_side(&runtime, clock, events, &notified);
         let Self { options, names, clients, pool, recorder, .. } = self;
-        let source = EventSource::new(pool, options.load.seed);
-        let publisher = start_publisher(&clients.bus, &names, books, source, arrivals, &give_up)?;
+        let publishing = Publishing {
+            arrivals,
+            source: EventSource::new(pool, options.load.seed),
+            names: names.clone(),
+            books,
+            measured_ns: recorder.measured_ns(),
+            give_up: Arc::clone(&give_up),
+        };
+        let publisher = start_publisher(&clients.bus, publishing)?;
         let pacer = pacing::start(
-            schedules,
+            schedules.clone(),
             queues,
             clock,
             recorder.measured_ns(),
@@ -259,8 +296,11 @@ impl Day {
             give_up,
             pacer,
             publisher,
+            schedules,
+            end_ns: u64::MAX,
             ingest,
             consumer_errors,
+            ingest_waiting,
             lanes,
             store,
             registrar,
@@ -275,7 +315,7 @@ impl Day {
         runtime: &Handle,
         clock: Clock,
         events: EventQueue,
-        notified: &Arc<AtomicU64>,
+        notified: &Notifications,
     ) -> (Queues, Vec<JoinHandle<()>>) {
         let mut tasks = Vec::new();
         let mut keep = |(queue, task)| {
@@ -303,17 +343,16 @@ impl Day {
             });
         let notifications = match &self.clients.nats {
             Some(nats) if self.options.load.notifications => {
-                let (nats, notified) = (Arc::clone(nats), Arc::clone(notified));
+                let (nats, notified) = (Arc::clone(nats), notified.clone());
                 let subject: Arc<str> = self.names.notifications_subject().into();
-                let numbers = Arc::new(AtomicU64::new(0));
                 let lane = self.lane(op::NOTIFY);
                 Some(lane::spawn(runtime, lane, clock, NOTIFICATIONS_IN_FLIGHT, move |_| {
                     let (nats, subject) = (Arc::clone(&nats), Arc::clone(&subject));
-                    let number = numbers.fetch_add(1, Ordering::Relaxed);
-                    let notified = Arc::clone(&notified);
+                    let number = notified.attempted.fetch_add(1, Ordering::Relaxed);
+                    let acknowledged = Arc::clone(&notified.acknowledged);
                     async move {
                         let done = reads::notify(&nats, &subject, number).await?;
-                        notified.fetch_add(1, Ordering::Relaxed);
+                        acknowledged.fetch_add(1, Ordering::Relaxed);
                         Ok(done)
                     }
                 }))
@@ -353,32 +392,24 @@ async fn await_assignment(consumer: KafkaConsumer) -> Result<KafkaConsumer, Driv
     })?
 }
 
-fn start_publisher(
-    bus: &Bus,
-    names: &Names,
-    books: Books,
-    source: EventSource,
-    arrivals: std::sync::mpsc::Receiver<u64>,
-    give_up: &Arc<AtomicBool>,
-) -> Result<Thread<Vec<JoinHandle<()>>>, DriverError> {
+fn start_publisher(bus: &Bus, publishing: Publishing) -> Result<Thread<Kept>, DriverError> {
     let thread = std::thread::Builder::new().name("publish".into());
-    let (names, give_up, runtime) = (names.clone(), Arc::clone(give_up), Handle::current());
+    let runtime = Handle::current();
     match bus {
         Bus::Kafka(kafka) => {
-            let publisher = kafka_publisher(kafka, books.clone())?;
+            let publisher = kafka_publisher(kafka, publishing.books.clone())?;
             thread.spawn(move || {
-                publish_to_kafka(&arrivals, source, &publisher, &names, &books, &give_up);
+                let kept = publishing.to_kafka(&publisher);
                 // Every event gets its answer: the client's own delivery time-out bounds this.
-                if let Err(error) = publisher.flush(Duration::from_secs(65)) {
+                if let Err(error) = publisher.flush(FLUSH) {
                     tracing::warn!(%error, "flushing the producer");
                 }
-                Vec::new()
+                kept
             })
         }
         Bus::Nats(nats) => {
             let nats = Arc::clone(nats);
-            thread
-                .spawn(move || publish_to_nats(&runtime, &arrivals, source, &nats, &names, &books))
+            thread.spawn(move || publishing.to_nats(&runtime, &nats))
         }
     }
     .map_err(|e| no_thread(&e))
@@ -412,69 +443,85 @@ impl Running {
     }
 
     /// Lets what is under way end, at most for `drain`, and compares the stores with the ledger. Call it
-    /// once the schedule has ended. `each_look` is called about every 20 ms meanwhile. `clean_up` removes
+    /// once the schedule has ended, or to end it. `each_look` is called about every 20 ms meanwhile and
+    /// answers how long draining may still take, where that is less than it was. `clean_up` removes
     /// everything that carries the run's names, for stacks that outlive the run.
     pub async fn finish(
-        self,
+        mut self,
         drain: Duration,
         clean_up: bool,
-        mut each_look: impl FnMut(),
+        mut each_look: impl FnMut() -> Option<Duration>,
     ) -> DayOutcome {
         self.stop();
-        let deadline = Instant::now() + drain;
+        self.end_ns = self.clock.now_ns();
+        let mut deadline = Instant::now() + drain;
+        let mut hurry = |deadline: &mut Instant| {
+            if let Some(left) = each_look() {
+                *deadline = (*deadline).min(Instant::now() + left);
+            }
+        };
         let mut drained = true;
         // 1. The generator: lanes end when the pacer has dropped their queues and they are empty.
-        let lanes: Vec<_> = self.lanes;
-        while !(self.publisher.is_finished() && lanes.iter().all(JoinHandle::is_finished)) {
+        while !(self.publisher.is_finished() && self.lanes.iter().all(JoinHandle::is_finished)) {
             if Instant::now() > deadline {
                 drained = false;
                 break;
             }
-            each_look();
+            hurry(&mut deadline);
             tokio::time::sleep(LOOK).await;
         }
         if !drained {
             self.give_up.store(true, Ordering::Relaxed);
-            lanes.iter().for_each(JoinHandle::abort);
+            self.lanes.iter().for_each(JoinHandle::abort);
         }
         // 2. The bus: what it acknowledged is read back.
         let mut last = (self.ledger.arrivals(Hop::Consumed), Instant::now());
         loop {
-            let consumed = self.ledger.arrivals(Hop::Consumed);
-            let distinct = consumed - self.ledger.duplicates(Hop::Consumed);
-            if distinct >= self.ledger.arrivals(Hop::Acknowledged) && self.publisher.is_finished() {
+            let outstanding = self.ledger.outstanding(Hop::Acknowledged, Hop::Consumed);
+            if outstanding == 0 && self.publisher.is_finished() {
                 break;
             }
-            if consumed > last.0 {
+            let consumed = self.ledger.arrivals(Hop::Consumed);
+            if consumed > last.0 || self.ingest_waiting.load(Ordering::Relaxed) {
                 last = (consumed, Instant::now());
             }
-            if last.1.elapsed() > QUIET || Instant::now() > deadline {
+            if last.1.elapsed() > QUIET {
+                // The bus has been silent while nothing held the reader up: what is missing is lost.
+                break;
+            }
+            if Instant::now() > deadline {
                 drained = false;
                 break;
             }
-            each_look();
+            hurry(&mut deadline);
             tokio::time::sleep(LOOK).await;
         }
         // 3. The pipeline, from its start to its end: each part ends when the one before has.
         self.stop_ingest.store(true, Ordering::Relaxed);
-        let ended = || {
-            self.ingest.is_finished()
-                && self.store.is_finished()
-                && self.registrar.is_finished()
-                && self.promoter.is_finished()
-        };
-        while !ended() && Instant::now() < deadline {
-            each_look();
+        while !self.pipeline_ended() && Instant::now() < deadline {
+            hurry(&mut deadline);
             tokio::time::sleep(LOOK).await;
         }
         self.give_up.store(true, Ordering::Relaxed);
         let last_call = Instant::now() + LAST;
-        while !ended() && Instant::now() < last_call {
+        while !self.pipeline_ended() && Instant::now() < last_call {
             drained = false;
-            each_look();
+            hurry(&mut deadline);
             tokio::time::sleep(LOOK).await;
         }
-        let finished = ended();
+        self.at_rest(drained, clean_up).await
+    }
+
+    fn pipeline_ended(&self) -> bool {
+        self.ingest.is_finished()
+            && self.store.is_finished()
+            && self.registrar.is_finished()
+            && self.promoter.is_finished()
+    }
+
+    /// Gathers what each part leaves, and asks the stores.
+    async fn at_rest(self, drained: bool, clean_up: bool) -> DayOutcome {
+        let finished = self.pipeline_ended();
         if !finished {
             self.store.abort();
             self.registrar.abort();
@@ -483,33 +530,50 @@ impl Running {
         let totals = self.registrar.await.unwrap_or_default();
         let promoted = self.promoter.await.unwrap_or_default();
         let in_flight = self.sampler.finish();
+        let publishing = match self.publisher.is_finished() {
+            true => self.publisher.join().unwrap_or_default(),
+            // Stuck in its client; it ends with the process.
+            false => Kept::default(),
+        };
+        let (schedules, end_ns) = (self.schedules, self.end_ns);
         // The pacer ended when its schedule did, or within one sleep of `stop`.
-        let (pacing, dropped) = tokio::task::spawn_blocking(move || self.pacer.join())
-            .await
-            .ok()
-            .and_then(Result::ok)
-            .unwrap_or_else(|| (Pacing::nothing(), 0));
-        // 4. At rest.
+        let pacer = self.pacer;
+        let paced = tokio::task::spawn_blocking(move || {
+            let scheduled = schedules.into_iter().flatten().filter(|t| *t < end_ns).count();
+            (pacer.join().ok(), scheduled as u64)
+        });
+        let (paced, scheduled) = paced.await.unwrap_or_default();
+        let (pacing, dropped) = paced.unwrap_or_else(|| (Pacing::nothing(), 0));
+        let clients = &self.clients;
         let mut ledger = self.ledger.summary();
         if finished {
-            let c = &self.clients;
-            ledger.checks = verify::postgres(&c.postgres, &totals).await;
-            ledger.checks.extend(verify::objects(&c.s3, &self.names, &totals).await);
-            ledger.checks.extend(verify::promotion(&promoted));
-            if let (Some(nats), Bus::Kafka(_)) = (&c.nats, &c.bus) {
-                let notified = self.notified.load(Ordering::Relaxed);
+            ledger.checks = verify::postgres(&clients.postgres, &totals).await;
+            ledger.checks.extend(verify::objects(&clients.s3, &self.names, &totals).await);
+            ledger.checks.extend(verify::promotion(&promoted, &totals));
+            if let (Some(nats), Bus::Kafka(_)) = (&clients.nats, &clients.bus) {
+                let notified = verify::Notified {
+                    attempted: self.notified.attempted.load(Ordering::Relaxed),
+                    acknowledged: self.notified.acknowledged.load(Ordering::Relaxed),
+                };
                 ledger.checks.push(verify::notifications(nats, &self.names, notified).await);
             }
         }
         ledger.balanced &= finished && ledger.checks.iter().all(|check| check.ok);
-        let leftovers =
-            if clean_up { self.clients.clean_up(&self.names).await } else { Vec::new() };
+        let kafka = match &clients.bus {
+            Bus::Kafka(kafka) => kafka.connection_failures(),
+            Bus::Nats(_) => 0,
+        };
+        let nats = clients.nats.as_ref().map_or(0, |n| n.disconnects() + n.slow_consumer_events());
+        let leftovers = if clean_up { clients.clean_up(&self.names).await } else { Vec::new() };
         DayOutcome {
             ledger,
             pacing,
             dropped,
             in_flight,
+            scheduled,
+            publishing,
             consumer_errors: self.consumer_errors.load(Ordering::Relaxed),
+            connection_failures: kafka + nats,
             drained,
             leftovers,
         }

@@ -58,7 +58,7 @@ impl Store {
     pub(super) async fn run(
         self,
         mut sealed: mpsc::Receiver<Sealed>,
-        stored: mpsc::UnboundedSender<Stored>,
+        stored: mpsc::Sender<Stored>,
     ) {
         let slots = Arc::new(Semaphore::new(CONCURRENCY));
         while let Some(next) = sealed.recv().await {
@@ -68,14 +68,14 @@ impl Store {
             tokio::spawn(async move {
                 let done = store.store(next).await;
                 store.register.offer(done.stored_ns);
-                let _ = stored.send(done);
+                let _ = stored.send(done).await;
                 drop(slot);
             });
         }
         let _ended = slots.acquire_many(CONCURRENCY as u32).await;
     }
 
-    async fn store(&self, Sealed { mut batch, sealed_ns }: Sealed) -> Stored {
+    async fn store(&self, Sealed { mut batch, due_ns }: Sealed) -> Stored {
         let body = Bytes::from(std::mem::take(&mut batch.object));
         let object = StoredObject {
             key: batch.object_key(),
@@ -88,7 +88,7 @@ impl Store {
             let start_ns = self.clock.now_ns();
             let put = self.s3.put(&self.bucket, &object.key, body.clone()).await;
             let stored_ns = self.clock.now_ns();
-            let span = Span { intended_ns: sealed_ns, start_ns, end_ns: stored_ns };
+            let span = Span { intended_ns: due_ns, start_ns, end_ns: stored_ns };
             let result = put.map(|d| Done { value: object.bytes, retries: d.retries });
             lane::record(&self.lane, span, &result);
             let ok = result.is_ok();
@@ -97,7 +97,7 @@ impl Store {
                 return Stored { batch, object, stored_ns, ok };
             }
             tokio::time::sleep(RETRY_PAUSE).await;
-            self.lane.offer(sealed_ns);
+            self.lane.offer(due_ns);
         }
     }
 }

@@ -127,6 +127,13 @@ impl Ledger {
         lock(&self.hops[hop as usize]).duplicated
     }
 
+    /// Events that one hop acknowledged and the next has not seen.
+    pub fn outstanding(&self, before: Hop, after: Hop) -> u64 {
+        let (before, after) = (lock(&self.hops[before as usize]), lock(&self.hops[after as usize]));
+        let pairs = before.keys.iter().zip(&after.keys);
+        pairs.map(|(before, after)| after.lost_since(before, before.next())).sum()
+    }
+
     /// Events that the bus refused.
     pub fn rejections(&self) -> u64 {
         lock(&self.rejected).arrivals
@@ -139,8 +146,7 @@ impl Ledger {
     pub fn summary(&self) -> LedgerSummary {
         let hops: Vec<MutexGuard<'_, HopState>> = self.hops.iter().map(lock).collect();
         let rejected = lock(&self.rejected);
-        let limits: Vec<u64> =
-            hops[0].keys.iter().map(|t| t.missing(u64::MAX).last().map_or(0, |r| r.0)).collect();
+        let limits: Vec<u64> = hops[0].keys.iter().map(SequenceTracker::next).collect();
         let summaries: Vec<HopSummary> = Hop::ALL
             .into_iter()
             .map(|hop| {
@@ -160,7 +166,14 @@ impl Ledger {
                     lost: state.keys.iter().enumerate().map(|(key, t)| lost(key, t)).sum(),
                     duplicated: state.duplicated,
                     reordered: state.reordered,
-                    corrupted: state.corrupted,
+                    // What was never sent and carries a valid checksum is no event of this run.
+                    corrupted: state.corrupted
+                        + state
+                            .keys
+                            .iter()
+                            .zip(&limits)
+                            .map(|(t, n)| t.distinct_from(*n))
+                            .sum::<u64>(),
                 }
             })
             .collect();
@@ -246,6 +259,30 @@ mod tests {
         let summary = ledger.summary();
         assert!(summary.balanced, "{summary:?}");
         assert_eq!(summary.rejected, 1);
+    }
+
+    #[test]
+    fn an_event_that_was_never_sent_is_corruption_wherever_it_turns_up() {
+        let ledger = Ledger::new(1);
+        pass(&ledger, &Hop::ALL, 0, 0);
+        ledger.reached(Hop::Consumed, 0, 7);
+        let summary = ledger.summary();
+        assert_eq!(summary.hops[2].corrupted, 1);
+        assert!(!summary.balanced);
+    }
+
+    #[test]
+    fn what_is_outstanding_between_two_hops_is_counted_per_event() {
+        let ledger = Ledger::new(2);
+        pass(&ledger, &[Hop::Sent, Hop::Acknowledged], 0, 0);
+        pass(&ledger, &[Hop::Sent, Hop::Acknowledged], 0, 1);
+        pass(&ledger, &[Hop::Sent], 1, 0);
+        // A refused event that arrived all the same does not stand in for another.
+        ledger.reached(Hop::Consumed, 1, 0);
+        ledger.reached(Hop::Consumed, 0, 1);
+        assert_eq!(ledger.outstanding(Hop::Acknowledged, Hop::Consumed), 1);
+        ledger.reached(Hop::Consumed, 0, 0);
+        assert_eq!(ledger.outstanding(Hop::Acknowledged, Hop::Consumed), 0);
     }
 
     #[test]

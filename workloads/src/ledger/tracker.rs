@@ -49,6 +49,17 @@ impl SequenceTracker {
         Seen::Reordered
     }
 
+    /// One past the highest sequence number seen.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Distinct sequence numbers seen at or above `limit`.
+    pub fn distinct_from(&self, limit: u64) -> u64 {
+        let missing = self.gaps.iter().map(|(start, end)| end.saturating_sub(*start.max(&limit)));
+        self.next.saturating_sub(limit) - missing.sum::<u64>()
+    }
+
     /// Distinct sequence numbers seen.
     pub fn distinct(&self) -> u64 {
         self.next - self.gaps.iter().map(|(start, end)| end - start).sum::<u64>()
@@ -126,6 +137,10 @@ mod tests {
                 prop_assert_eq!(tracker.observe(*s), expected);
             }
             prop_assert_eq!(tracker.distinct(), set.len() as u64);
+            for limit in [0, 20, 59, 60, 90] {
+                let above = set.iter().filter(|s| **s >= limit).count() as u64;
+                prop_assert_eq!(tracker.distinct_from(limit), above);
+            }
             let missing: Vec<u64> = tracker.missing(70).into_iter().flat_map(|(a, b)| a..b).collect();
             let expected: Vec<u64> = (0..70).filter(|s| !set.contains(s)).collect();
             prop_assert_eq!(missing, expected);
