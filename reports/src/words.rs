@@ -5,11 +5,26 @@ use crate::escape;
 use crate::record::{Fidelity, OperationSummary, RunRecord, RunState, Verdict};
 use crate::units;
 
-/// The verdict in plain words, without the reasons.
+/// The verdict in plain words, without the reasons; with what the load and the stack were not.
 pub(crate) fn sentence(record: &RunRecord) -> String {
     let who = format!("{} on {}", record.profile, record.provider);
-    match record.verdict {
+    let factor = load_factor(record);
+    let mut text = match record.verdict {
+        Verdict::Pass if is_scaled(factor) => {
+            let mut text = format!(
+                "{who} held its objectives at {} of the daily volume",
+                self::factor(factor)
+            );
+            if factor < 1.0 {
+                text.push_str("; the full volume was not offered");
+            }
+            text + "."
+        }
         Verdict::Pass => format!("{who} kept every promise that could be checked here."),
+        Verdict::Fail if is_scaled(factor) => format!(
+            "{who} did not keep what it promises, at {} of the daily volume.",
+            self::factor(factor)
+        ),
         Verdict::Fail => format!("{who} did not keep what it promises."),
         Verdict::Invalid => {
             "Not a valid measurement: its figures prove nothing, good or bad.".to_owned()
@@ -18,7 +33,47 @@ pub(crate) fn sentence(record: &RunRecord) -> String {
             format!("{who} is undecided: neither success nor failure is shown.")
         }
         Verdict::NotVerified => format!("Nothing that {who} promises could be shown here."),
+    };
+    let stand_ins: Vec<String> = record
+        .implementations
+        .iter()
+        .filter(|i| i.fidelity != Fidelity::Real)
+        .map(|i| format!("{} ({})", i.component, i.fidelity))
+        .collect();
+    if !stand_ins.is_empty() {
+        text.push_str(&format!(
+            " {} {} not the real component.",
+            stand_ins.join(", "),
+            if stand_ins.len() == 1 { "was" } else { "were" }
+        ));
     }
+    text
+}
+
+/// Offered load ÷ daily volume, as rates: 1 is the full volume.
+pub(crate) fn load_factor(record: &RunRecord) -> f64 {
+    record.config.scale * record.config.speedup
+}
+
+/// Whether the load was not the full one.
+pub(crate) fn is_scaled(factor: f64) -> bool {
+    factor.is_finite() && (factor - 1.0).abs() > 1e-6
+}
+
+/// A load factor (`×0.05`), to three significant digits.
+pub(crate) fn factor(factor: f64) -> String {
+    let digits = 10f64.powf(2.0 - factor.abs().log10().floor());
+    let rounded = (factor * digits).round() / digits;
+    format!("×{}", if rounded.is_finite() { rounded } else { factor })
+}
+
+/// The sentence for a load that was not the full one.
+pub(crate) fn other_volume(factor: f64) -> String {
+    let mut text = format!("the load was {} of the daily volume", self::factor(factor));
+    if factor < 1.0 {
+        text.push_str("; the full volume was not offered");
+    }
+    text
 }
 
 /// Marks of the whole run: those in the record, and those that its other fields imply.
@@ -35,7 +90,7 @@ pub(crate) fn marks(record: &RunRecord) -> Vec<String> {
             imply(&[&mark], mark.clone());
         }
     }
-    if is_scaled(record) {
+    if is_scaled(record.config.scale) {
         imply(&["scale", "load"], format!("load × {}", record.config.scale));
     }
     match record.state {
@@ -67,7 +122,7 @@ pub(crate) fn operation_marks(record: &RunRecord, operation: &str) -> Vec<String
             });
         }
     }
-    if is_scaled(record) {
+    if is_scaled(record.config.scale) {
         marks.push(format!("load × {}", record.config.scale));
     }
     match record.state {
@@ -82,11 +137,6 @@ pub(crate) fn operation_marks(record: &RunRecord, operation: &str) -> Vec<String
 pub(crate) fn component_marks(record: &RunRecord, component: &str) -> Vec<String> {
     let of = record.implementations.iter().filter(|i| i.component == component);
     of.filter(|i| i.fidelity != Fidelity::Real).map(|i| i.fidelity.to_string()).collect()
-}
-
-/// Whether the load was not the full one.
-fn is_scaled(record: &RunRecord) -> bool {
-    (record.config.scale - 1.0).abs() > 1e-9
 }
 
 /// The command that repeats the run, as a shell takes it.

@@ -39,11 +39,7 @@ pub(super) fn throughput(run: &Run) -> Result<Vec<Chart>, RecordError> {
 
 fn throughput_of(run: &Run, of: &str, index: usize) -> Result<Chart, RecordError> {
     let per_s = |count: fn(&SeriesRow) -> u64| {
-        by_time(
-            &run.series,
-            |r| r.operation == of && r.dt_s > 0.0,
-            |r| count(r) as f64 / r.dt_s,
-        )
+        by_time(&run.series, |r| r.operation == of && r.dt_s > 0.0, |r| count(r) as f64 / r.dt_s)
     };
     let offered = per_s(|r| r.offered);
     let completed = per_s(|r| r.completed);

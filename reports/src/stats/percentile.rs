@@ -1,8 +1,9 @@
 //! How much may be claimed about a percentile from the samples at hand.
 //!
 //! Assumption of everything here: whether one operation stays under the threshold does not depend
-//! on the one before. Where slow operations come in bunches the true confidence is lower than the
-//! stated one; a report says so.
+//! on the one before. Slow operations come in bunches, so a caller first divides its counts by
+//! [`super::design_effect`]; where it does not, the true confidence is lower than the stated one,
+//! and a report says so.
 //!
 //! Sources: order-statistic bounds, Conover, *Practical Nonparametric Statistics*, 3rd ed., §3.2;
 //! the early-stopping rule of the MLPerf inference rules, appendix "Early Stopping Criterion".
