@@ -12,7 +12,6 @@
 //! assert_eq!(small.presence(Component::Kafka), Presence::Present);
 //! # Ok::<(), odg_profiles::ProfileError>(())
 //! ```
-#![forbid(unsafe_code)]
 
 mod checks;
 mod component;

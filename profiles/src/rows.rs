@@ -75,11 +75,11 @@ fn walk<'a>(node: &'a Node, json: Option<&Json>, path: &mut Vec<&'a str>, rows: 
             }
         }
         Value::List(items) if items.iter().any(|i| matches!(i.value, Value::Map(_))) => {
-            for at in 0..items.len() {
+            for (at, item) in items.iter().enumerate() {
                 let json = json.and_then(|j| j.get(at));
                 let label = LABELS.iter().find_map(|l| json?.get(*l)?.as_str());
                 let label = label.map_or_else(|| (at + 1).to_string(), str::to_owned);
-                rows.push(row(path, Some(&label), item_text(json), &node.provenance));
+                rows.push(row(path, Some(&label), item_text(json), &item.provenance));
             }
         }
         _ => rows.push(row(path, None, text(json), &node.provenance)),

@@ -58,7 +58,9 @@ fn volume(profile: &Profile, check: &Check<'_>) -> Result<(), ProfileError> {
         &["volume", "max"],
         "must exceed `min`",
     )?;
-    let message = format!("{} lies outside the class, {min} to {max}", v.default);
+    let side =
+        if v.default > max { format!("more than {max}") } else { format!("less than {min}") };
+    let message = format!("{} lies outside the class: {side}", v.default);
     check.that((min..=max).contains(&v.default), &["volume", "default"], &message)
 }
 

@@ -77,8 +77,12 @@ impl Node {
     }
 }
 
-/// `over` laid on `base`: maps are merged key by key, `null` takes a key away, and anything else
-/// (lists too) replaces what was there. Keys of `base` keep their place; new ones follow.
+/// Field that names an item of a list of settings.
+const SETTING: &str = "setting";
+
+/// `over` laid on `base`: maps are merged key by key, lists of settings setting by setting, `null` takes a
+/// key away, and anything else (other lists too) replaces what was there. What `base` has keeps its place;
+/// the new follows.
 pub(crate) fn merge(base: Node, over: Node) -> Node {
     let Node { value, file, line, provenance } = over;
     match (base.value, value) {
@@ -102,7 +106,28 @@ pub(crate) fn merge(base: Node, over: Node) -> Node {
             }
             Node { value: Value::Map(merged), file, line, provenance }
         }
+        (Value::List(mut merged), Value::List(items)) if are_settings(&merged, &items) => {
+            for item in items {
+                match merged.iter().position(|old| setting(old) == setting(&item)) {
+                    Some(at) => merged[at] = item,
+                    None => merged.push(item),
+                }
+            }
+            Node { value: Value::List(merged), file, line, provenance }
+        }
         (_, value) => without_nulls(Node { value, file, line, provenance }),
+    }
+}
+
+/// Whether both are lists of settings, with something in them: an empty list takes all away.
+fn are_settings(base: &[Node], over: &[Node]) -> bool {
+    !over.is_empty() && base.iter().chain(over).all(|item| setting(item).is_some())
+}
+
+fn setting(item: &Node) -> Option<&str> {
+    match &item.get(SETTING)?.value {
+        Value::Text(name) => Some(name),
+        _ => None,
     }
 }
 
@@ -149,6 +174,15 @@ mod tests {
         let over =
             tree("b", "list: [9]\nx: {q: {s: 7, t: 8}}\ngone: ~\nnew: {u: ~, v: 1}\nnever: ~\n");
         assert_eq!(show(&merge(base, over)), "{x:{p:1,q:{r:2,s:7,t:8}},list:[9],kept:5,new:{v:1}}");
+    }
+
+    #[test]
+    fn settings_merge_one_by_one_and_an_empty_list_takes_them_away() {
+        let base = tree("a", "t: [{setting: x, value: 1}, {setting: y, value: 2}]\n");
+        let over = tree("b", "t: [{setting: z, value: 4}, {setting: y, value: 3}]\n");
+        let merged = "{t:[{setting:x,value:1},{setting:y,value:3},{setting:z,value:4}]}";
+        assert_eq!(show(&merge(base.clone(), over)), merged);
+        assert_eq!(show(&merge(base, tree("c", "t: []\n"))), "{t:[]}");
     }
 
     #[test]
