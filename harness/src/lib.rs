@@ -1,8 +1,6 @@
 //! Benchmark and conformance harness for the OpenDataGov deployment profiles: command line, providers,
 //! probes and the run itself.
 
-#![forbid(unsafe_code)]
-
 pub mod cli;
 pub mod doctor;
 pub mod exit;

@@ -5,8 +5,6 @@
 //! [`read::Run`] reads it back (also one that a killed process left behind), [`judge`] turns
 //! histograms into verdicts, and [`render::render_all`] makes every page and chart again.
 
-#![forbid(unsafe_code)]
-
 pub mod error;
 mod escape;
 pub mod html;

@@ -1,8 +1,6 @@
 //! Open-loop load for odg-bench: schedule, recorder, payloads, ledger, one driver per system, and the
 //! workloads built on them.
 
-#![forbid(unsafe_code)]
-
 pub mod audit;
 pub mod clock;
 pub mod day;
