@@ -57,7 +57,11 @@ fn an_impossible_number_names_file_line_and_key() {
         ("resources:\n  memory: -1\n", "mine.yaml:4: resources.memory:", "negative"),
         ("volume:\n  default: 0TB/day\n", "mine.yaml:4: volume.default:", "more than zero"),
         ("volume:\n  default: .inf\n", "mine.yaml:4: volume.default:", "not a daily volume"),
-        ("volume:\n  default: 2TB/day\n", "mine.yaml:4: volume.default:", "class: more than 1TB/day"),
+        (
+            "volume:\n  default: 2TB/day\n",
+            "mine.yaml:4: volume.default:",
+            "class: more than 1TB/day",
+        ),
         (
             "services:\n  quality-gate:\n    replicas: 0\n",
             "mine.yaml:5: services.quality-gate.",

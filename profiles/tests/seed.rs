@@ -321,7 +321,8 @@ fn rows_for_people_show_bounds_estimates_and_objectives() {
     assert_eq!(value("tuning.minio.replicas"), "16 (4 servers × 4 drives)");
     let partitions = "tuning.kafka.config.num.partitions";
     assert_eq!(value(partitions), "10 (Optimize Kafka for throughput)");
-    let origin = large.provenance.get(partitions).map(|p| (p.stated_in.as_str(), p.source.as_str()));
+    let origin =
+        large.provenance.get(partitions).map(|p| (p.stated_in.as_str(), p.source.as_str()));
     assert_eq!(origin, Some(("medium", "Performance Tuning / Medium Profile Optimizations")));
     let dev = load("dev");
     let secret = dev.sections().iter().find(|row| row.key == "POSTGRES_PASSWORD");
