@@ -39,6 +39,22 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// The record of a run could not be written.
+    pub fn record(error: odg_reports::RecordError) -> Self {
+        Self::stack(format!("cannot write the run's record: {error}"))
+    }
+
+    /// Ended by a signal before there was anything to keep.
+    pub fn interrupted(when: &str) -> Self {
+        Self {
+            code: UNCERTAIN,
+            message: format!("interrupted {when}; everything was stopped"),
+            log_tail: Vec::new(),
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
@@ -57,6 +73,8 @@ impl From<ProviderError> for Failure {
     }
 }
 
+/// A record that was named and cannot be read. One that cannot be written is no bad usage: see
+/// [`Failure::record`].
 impl From<odg_reports::RecordError> for Failure {
     fn from(error: odg_reports::RecordError) -> Self {
         Self::usage(error)

@@ -171,8 +171,10 @@ fn lock(state: &LaneState) -> MutexGuard<'_, [Tally; 2]> {
 }
 
 impl Lane {
+    /// Whether an operation belongs to the measured part. The schedule ends with it; what the pipeline
+    /// starts later still works off what was due in it.
     fn part(&self, intended_ns: u64) -> usize {
-        usize::from(intended_ns >= self.measured_ns.0 && intended_ns < self.measured_ns.1)
+        usize::from(intended_ns >= self.measured_ns.0)
     }
 
     /// The schedule wants an operation: it now waits for its start.
@@ -230,9 +232,9 @@ impl Lane {
 pub struct Collected {
     /// Operation.
     pub id: OperationId,
-    /// Operations intended before (or after) the measured part that ended in the interval.
+    /// Operations intended before the measured part that ended in the interval.
     pub outside: Tally,
-    /// Operations intended in the measured part that ended in the interval.
+    /// Operations intended since it began that ended in the interval.
     pub measured: Tally,
     /// In flight when collected.
     pub in_flight: u64,
@@ -250,7 +252,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder whose measured part is `[from, to)`, by intended start, in nanoseconds since the epoch.
+    /// A recorder whose measured part is `[from, to)`, in nanoseconds since the epoch.
     pub fn new(operations: Vec<Operation>, measured_ns: (u64, u64)) -> Self {
         Self { operations, lanes: Mutex::default(), measured_ns, spare: Mutex::default() }
     }
@@ -372,7 +374,7 @@ mod tests {
         run(&lane, 1_999, 5_000, 1, Outcome::Completed { bytes: 0 });
         run(&lane, 2_000, 0, 1, Outcome::Completed { bytes: 0 });
         let collected = &recorder.collect()[0];
-        assert_eq!((collected.outside.completed, collected.measured.completed), (2, 1));
+        assert_eq!((collected.outside.completed, collected.measured.completed), (1, 2));
     }
 
     #[test]

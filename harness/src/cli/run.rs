@@ -1,5 +1,6 @@
 //! `odg-bench run`.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use clap::{Args, ValueEnum};
 use odg_profiles::units::{format_bytes, format_rate};
 use odg_profiles::{Volume, parse_duration};
 
-use super::{Output, colour, print_json, width};
+use super::{Output, colour, print, print_json, width};
 use crate::exit::{self, Failure};
 use crate::host;
 use crate::provider::Provider;
@@ -48,7 +49,7 @@ pub(super) struct RunArgs {
     /// Measured part, such as 60s or 10m [default: 60s, or the whole window]
     #[arg(long, value_parser = duration, allow_hyphen_values = true)]
     duration: Option<Duration>,
-    /// Warm-up, cut off from every figure; rounded up to whole seconds [default: 10s]
+    /// Warm-up, cut off from every figure; rounded up to whole seconds [default: 30s]
     #[arg(long, value_parser = duration, allow_hyphen_values = true)]
     warmup: Option<Duration>,
     /// Time for events to arrive after the load has ended
@@ -162,11 +163,19 @@ pub(super) fn execute(args: &RunArgs) -> Result<u8, Failure> {
     match args.output {
         Output::Json => print_json(&result.record)?,
         Output::Text => {
-            print!("{}", odg_reports::terminal::one_screen(&result.record, width(), colour()));
-            println!("Report: {}", result.dir.join("report.html").display());
+            let screen = odg_reports::terminal::one_screen(&result.record, width(), colour());
+            let report = result.dir.join("report.html");
+            print(&format!("{screen}Report: {}\n", report.display()))?;
         }
     }
     Ok(result.record.exit_code)
+}
+
+/// Adds a line; writing to a String cannot fail.
+macro_rules! say {
+    ($text:expr, $($line:tt)*) => {
+        let _ = writeln!($text, $($line)*);
+    };
 }
 
 fn dry_run(plan: &RunPlan, provider: &dyn Provider, output: Output) -> Result<u8, Failure> {
@@ -176,6 +185,7 @@ fn dry_run(plan: &RunPlan, provider: &dyn Provider, output: Output) -> Result<u8
             "profile": plan.profile.name,
             "provider": provider.name(),
             "would_start": chosen.choices,
+            "not_started_here": chosen.unsupported,
             "config": plan.config,
             "offered_per_s": {
                 "events": plan.offered.events_per_s,
@@ -191,23 +201,39 @@ fn dry_run(plan: &RunPlan, provider: &dyn Provider, output: Output) -> Result<u8
         }))?;
         return Ok(exit::PASS);
     }
-    println!("Profile {}, provider {}: nothing was started.\n", plan.profile.name, provider.name());
-    println!("Would start:");
+    let mut text = String::new();
+    say!(
+        text,
+        "Profile {}, provider {}: nothing was started.\n",
+        plan.profile.name,
+        provider.name()
+    );
+    say!(text, "Would start:");
     for choice in &chosen.choices {
         let version = choice.version.as_deref().unwrap_or("version known once it runs");
-        println!(
+        say!(
+            text,
             "  {:<12} {} ({version}), {}",
             choice.component.name(),
             choice.name,
             choice.fidelity
         );
     }
+    let unsupported: Vec<&str> = chosen.unsupported.iter().map(|c| c.name()).collect();
+    if !unsupported.is_empty() {
+        say!(text, "Promised, and not started by this provider: {}", unsupported.join(", "));
+    }
     let offered = &plan.offered;
-    println!(
+    say!(
+        text,
         "\nWould offer for {:.0} s, after {:.0} s of warm-up, {} arrivals, seed {}:",
-        plan.config.duration_s, plan.config.warmup_s, plan.config.arrivals, plan.config.seed
+        plan.config.duration_s,
+        plan.config.warmup_s,
+        plan.config.arrivals,
+        plan.config.seed
     );
-    println!(
+    say!(
+        text,
         "  {:>10.1} events/s, {} ({} per day × {} × speed-up {})",
         offered.events_per_s,
         format_rate(offered.bytes_per_s),
@@ -221,16 +247,17 @@ fn dry_run(plan: &RunPlan, provider: &dyn Provider, output: Output) -> Result<u8
         (offered.sessions_per_s, "session operations/s"),
         (offered.notifications_per_s, "notifications/s"),
     ] {
-        println!("  {rate:>10.1} {what}");
+        say!(text, "  {rate:>10.1} {what}");
     }
-    println!("\nWould need {} of disk.", format_bytes(disk_needed(plan)));
+    say!(text, "\nWould need {} of disk.", format_bytes(disk_needed(plan)));
     for warning in &plan.warnings {
-        println!("Warning: {}; {}", warning.text, warning.action);
+        say!(text, "Warning: {}; {}", warning.text, warning.action);
     }
-    println!("\nWould judge:");
+    say!(text, "\nWould judge:");
     for objective in &plan.profile.objectives {
-        println!("  {}, {}", objective.describe(), objective.origin.label());
+        say!(text, "  {}, {}", objective.describe(), objective.origin.label());
     }
+    print(&text)?;
     Ok(exit::PASS)
 }
 

@@ -53,10 +53,9 @@ pub async fn probe_all(
                 cell.ask(kafka::ASKED, endpoints.kafka.as_ref(), |e| kafka::probe(e, run)).await
             }
             Component::Gpu => cell.gpu(),
-            Component::MultiAz | Component::CosmosFederation => {
-                cell.elsewhere("one machine has one zone; provider kind or attach can show several")
-            }
-            _ => cell.elsewhere("this provider does not start it; provider attach can show it"),
+            Component::MultiAz | Component::CosmosFederation => cell
+                .elsewhere("one machine has one zone; providers kind and attach will show several"),
+            _ => cell.elsewhere("this provider does not start it; provider attach will show it"),
         });
     }
     results
@@ -89,6 +88,11 @@ struct Cell<'a> {
 }
 
 impl Cell<'_> {
+    fn fidelity(&self) -> Option<Fidelity> {
+        let answering = self.implementations.iter().find(|i| i.component == self.component.name());
+        answering.map(|i| i.fidelity)
+    }
+
     fn result(
         &self,
         verdict: Verdict,
@@ -96,16 +100,11 @@ impl Cell<'_> {
         answered: String,
         took: Duration,
     ) -> FeatureResult {
-        let fidelity: Option<Fidelity> = self
-            .implementations
-            .iter()
-            .find(|i| i.component == self.component.name())
-            .map(|i| i.fidelity);
         FeatureResult {
             feature: self.component.name().into(),
             promised: self.promised.name().into(),
             verdict,
-            fidelity,
+            fidelity: self.fidelity(),
             asked: asked.into(),
             answered,
             took_ms: took.as_secs_f64() * 1e3,
@@ -123,7 +122,8 @@ impl Cell<'_> {
         let Some(endpoint) = endpoint else {
             let asked = "is there an endpoint or a process for it?";
             let verdict = match self.promised {
-                Presence::Absent | Presence::Optional => Verdict::Pass,
+                Presence::Absent => Verdict::Pass,
+                Presence::Optional => Verdict::NotVerified,
                 Presence::Present => Verdict::Fail,
             };
             let answered = "the stack has neither".to_owned();
@@ -137,7 +137,14 @@ impl Cell<'_> {
         let answer = tokio::time::timeout(PROBE_TIMEOUT, probe(endpoint)).await;
         let took = started.elapsed();
         match answer {
-            Ok(Ok(answered)) => self.result(Verdict::Pass, asked, answered, took),
+            Ok(Ok(answered)) => match self.fidelity() {
+                // A test double can show that the harness works, never that the component does.
+                Some(Fidelity::Fake) => {
+                    let answered = format!("{answered}; but that is a fake, not the component");
+                    self.result(Verdict::NotVerified, asked, answered, took)
+                }
+                _ => self.result(Verdict::Pass, asked, answered, took),
+            },
             Ok(Err(error)) => self.result(Verdict::Fail, asked, error.to_string(), took),
             Err(_) => {
                 let answered = format!("nothing within {} s", PROBE_TIMEOUT.as_secs());
@@ -146,18 +153,22 @@ impl Cell<'_> {
         }
     }
 
-    /// A row that this provider cannot show. Absence is shown by the stack having started nothing else.
+    /// A row that this provider cannot show. Only absence can be seen: nothing of the stack is it.
     fn elsewhere(&self, why: &str) -> FeatureResult {
-        let asked = "was anything started for it?";
-        if self.promised == Presence::Present {
-            return self.result(Verdict::NotVerified, asked, why.into(), Duration::ZERO);
-        }
-        let answered = "no: the stack consists of the components listed under implementations";
-        self.result(Verdict::Pass, asked, answered.into(), Duration::ZERO)
+        let asked = "is anything of the stack it?";
+        let there = self.implementations.iter().any(|i| i.component == self.component.name());
+        let (verdict, answered) = match (self.promised, there) {
+            (Presence::Absent, false) => (Verdict::Pass, "no; see the list of implementations"),
+            (Presence::Absent, true) => (Verdict::Fail, "yes, though the profile promises none"),
+            (Presence::Present | Presence::Optional, _) => (Verdict::NotVerified, why),
+        };
+        self.result(verdict, asked, answered.into(), Duration::ZERO)
     }
 
     fn gpu(&self) -> FeatureResult {
-        let asked = "which devices does the CUDA driver show?";
+        if self.promised == Presence::Absent {
+            return self.elsewhere("");
+        }
         let started = Instant::now();
         let answered = match odg_kernels::device::discover() {
             Ok(devices) => {
@@ -166,10 +177,8 @@ impl Cell<'_> {
             }
             Err(error) => error.to_string(),
         };
-        if self.promised == Presence::Present {
-            return self.result(Verdict::NotVerified, asked, answered, started.elapsed());
-        }
-        self.elsewhere("")
+        let asked = "which devices does the CUDA driver show?";
+        self.result(Verdict::NotVerified, asked, answered, started.elapsed())
     }
 }
 

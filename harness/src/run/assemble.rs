@@ -1,6 +1,6 @@
 //! From recordings to the run record: figures, judgement, marks and warnings.
 
-use odg_profiles::units::format_bytes;
+use odg_profiles::units::{format_bytes, format_duration_ns};
 use odg_reports::judge::{self, Evidence, judge_objective};
 use odg_reports::record::{
     Fidelity, GeneratorSummary, LatencySummary, ObjectiveResult, OperationSummary, RunRecord,
@@ -18,6 +18,8 @@ use crate::host::GENERATOR;
 
 /// Operations that the schedule or the pipeline began and that had not ended when draining did.
 const UNFINISHED: &str = "unfinished";
+/// Relative change of a mean between the halves of a run that a reader is warned of.
+const MOVED: f64 = 0.25;
 /// Share of all cores that servers and generator may use together before the reader is warned.
 const BUSY: f64 = 0.9;
 
@@ -50,20 +52,34 @@ pub fn complete(record: &mut RunRecord, measured: Measured<'_>) {
     let Measured { plan, mut monitor, recorder, outcome, ceiling_events_per_s, .. } = measured;
     let (from_ns, to_ns) = recorder.measured_ns();
     record.state = measured.state;
+    let unfinished =
+        |tally: &Tally| tally.offered.saturating_sub(tally.completed + tally.error_count());
+    // Of both parts: an operation of the warm-up that never ended stays in flight in the measured part.
+    let never_ended: Vec<u64> = monitor
+        .totals
+        .iter()
+        .zip(&monitor.outside)
+        .map(|(total, outside)| unfinished(total) + unfinished(outside))
+        .collect();
     for total in &mut monitor.totals {
-        let ended = total.completed + total.error_count();
-        if let Some(unfinished) = total.offered.checked_sub(ended).filter(|n| *n > 0) {
+        let unfinished = unfinished(total);
+        if unfinished > 0 {
             *total.errors.entry(UNFINISHED).or_default() += unfinished;
         }
     }
-    let window_ns = to_ns.min((measured.ended_after_s * 1e9) as u64).saturating_sub(from_ns);
     record.operations = recorder
         .operations()
         .map(|(id, operation)| {
             let total = &monitor.totals[id.index()];
             let [response, service] = &monitor.means[id.index()];
             let sampled = outcome.in_flight.means.get(id.index()).copied().unwrap_or(0.0);
-            let unfinished = total.errors.get(UNFINISHED).copied().unwrap_or(0);
+            let overlap_ns = total.overlap_ns + monitor.outside[id.index()].overlap_ns;
+            // Sampling covers the whole measured part, so that only a complete run can be compared.
+            let littles_law = (measured.state == RunState::Complete).then(|| {
+                let samples = outcome.in_flight.samples;
+                let unfinished = never_ended[id.index()];
+                littles_law::check(sampled, samples, overlap_ns, to_ns - from_ns, unfinished)
+            });
             OperationSummary {
                 name: operation.name.into(),
                 component: operation.component.into(),
@@ -78,13 +94,7 @@ pub fn complete(record: &mut RunRecord, measured: Measured<'_>) {
                     response,
                 ),
                 service: with_ci(latency_summary(&total.service, total.out_of_range[1]), service),
-                littles_law: Some(littles_law::check(
-                    sampled,
-                    outcome.in_flight.samples,
-                    total.overlap_ns,
-                    window_ns,
-                    unfinished,
-                )),
+                littles_law,
             }
         })
         .collect();
@@ -92,16 +102,29 @@ pub fn complete(record: &mut RunRecord, measured: Measured<'_>) {
         resource_summary(&monitor.resources, from_ns as f64 / 1e9, to_ns as f64 / 1e9);
     record.generator = generator(plan, &monitor, &outcome, ceiling_events_per_s, record);
     record.ledger = outcome.ledger.clone();
-    record.objectives = objectives(plan, recorder, &monitor.totals);
+    record.objectives = objectives(plan, recorder, &monitor);
     record.events = measured.events;
     marks_and_warnings(record, &outcome);
-    let faults = judge::generator_faults(&record.generator, &record.operations);
+    stationarity(record, &monitor, recorder);
+    let mut faults = judge::generator_faults(&record.generator, &record.operations);
+    let generator = &record.generator;
+    if record.state == RunState::Complete
+        && generator.dispatched + generator.dropped < generator.scheduled
+    {
+        faults.push(format!(
+            "the generator handed over {} of {} scheduled arrivals; this is a bug in odg-bench",
+            generator.dispatched, generator.scheduled
+        ));
+    }
     let judged = judge::overall(&Evidence {
         state: record.state,
         ended_after_s: measured.ended_after_s,
+        load_factor: plan.load_factor,
+        operations: &record.operations,
         objectives: &record.objectives,
         features: &record.features,
         ledger: Some(&record.ledger),
+        drained: outcome.drained,
         faults: &faults,
     });
     record.verdict = judged.verdict;
@@ -125,26 +148,69 @@ fn generator(
     let own = record.resources.iter().find(|r| r.component == GENERATOR);
     GeneratorSummary {
         lag: latency_summary(&pacing.lag, pacing.lag_out_of_range),
-        scheduled: pacing.dispatched,
+        scheduled: outcome.scheduled,
         dispatched: pacing.dispatched - outcome.dropped.min(pacing.dispatched),
         dropped: outcome.dropped,
-        held: if pacing.measured > 0 { pacing.held as f64 / pacing.measured as f64 } else { 0.0 },
+        // The worse of the two threads that every event passes before it reaches the bus's client.
+        held: share(pacing.held, pacing.measured)
+            .min(share(outcome.publishing.held, outcome.publishing.counted)),
         ceiling_events_per_s: ceiling,
-        utilisation: plan.offered.operations_per_s() / ceiling.max(1.0),
+        utilisation: plan.offered.events_per_s / ceiling.max(1.0),
         cpu_cores: own.map_or(0.0, |r| r.cpu_cores_mean),
-        peak_rss_bytes: own.map_or(0, |r| r.rss_max_bytes),
+        peak_rss_bytes: monitor.peak_rss_bytes,
         realtime_pacing: pacing.realtime,
         peak_backlog: monitor.peak_backlog,
     }
 }
 
-fn objectives(plan: &RunPlan, recorder: &Recorder, totals: &[Tally]) -> Vec<ObjectiveResult> {
+/// A share; everything where there was nothing to keep.
+fn share(part: u64, whole: u64) -> f64 {
+    if whole > 0 { part as f64 / whole as f64 } else { 1.0 }
+}
+
+/// Warns where an operation's mean moved between the halves of the measured part by more than its noise.
+fn stationarity(record: &mut RunRecord, monitor: &Monitor, recorder: &Recorder) {
+    let moved: Vec<String> = recorder
+        .operations()
+        .filter_map(|(id, operation)| {
+            let means = &monitor.means[id.index()][0];
+            let (first, second) = means.split_at(means.len() / 2);
+            let (first, second) = (batch_means(first)?, batch_means(second)?);
+            let change = (second.mean - first.mean).abs();
+            let noise = first.half_width95.hypot(second.half_width95);
+            (change > noise && change > MOVED * first.mean.min(second.mean)).then(|| {
+                let (from, to) = (first.mean as u64, second.mean as u64);
+                format!(
+                    "{} {} → {}",
+                    operation.name,
+                    format_duration_ns(from),
+                    format_duration_ns(to)
+                )
+            })
+        })
+        .collect();
+    if !moved.is_empty() {
+        warn(
+            record,
+            "not-steady",
+            format!(
+                "mean response times moved between the halves of the measured part: {}",
+                moved.join(", ")
+            ),
+            "lengthen --warmup or --duration before publishing or comparing",
+        );
+    }
+}
+
+fn objectives(plan: &RunPlan, recorder: &Recorder, monitor: &Monitor) -> Vec<ObjectiveResult> {
+    let totals = &monitor.totals;
     let nothing = Tally::default();
     let mut results: Vec<ObjectiveResult> = plan
         .profile
         .objectives
         .iter()
-        .map(|objective| {
+        .zip(&monitor.clusters)
+        .map(|(objective, clusters)| {
             let total =
                 recorder.find(&objective.operation).map_or(&nothing, |id| &totals[id.index()]);
             let asked = judge::Objective {
@@ -156,7 +222,13 @@ fn objectives(plan: &RunPlan, recorder: &Recorder, totals: &[Tally]) -> Vec<Obje
                 source: &objective.source,
                 required: objective.required,
             };
-            judge_objective(&asked, &total.response, total.error_count(), total.out_of_range[0])
+            judge_objective(
+                &asked,
+                &total.response,
+                total.error_count(),
+                total.out_of_range[0],
+                clusters,
+            )
         })
         .collect();
     if let Some(uptime) = &plan.profile.uptime {
@@ -226,6 +298,17 @@ fn marks_and_warnings(record: &mut RunRecord, outcome: &DayOutcome) {
             record,
             "consumer-errors",
             format!("the consumer got {} errors from the bus", outcome.consumer_errors),
+            "look into logs/ of the bus",
+        );
+    }
+    if outcome.connection_failures > 0 {
+        warn(
+            record,
+            "connections-lost",
+            format!(
+                "connections to the bus or NATS broke or could not be opened {} times",
+                outcome.connection_failures
+            ),
             "look into logs/ of the bus",
         );
     }

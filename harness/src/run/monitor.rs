@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use odg_reports::record::{ResourceRow, SeriesRow};
+use odg_reports::stats::over_threshold;
 use odg_reports::store::{IntervalHistogram, Kind};
 use odg_reports::{RecordError, RunWriter};
 use odg_workloads::clock::Clock;
-use odg_workloads::recorder::{Collected, Recorder, Tally};
+use odg_workloads::recorder::{Collected, OperationId, Recorder, Tally};
 
-use crate::host::ResourceSampler;
+use crate::host::{GENERATOR, ResourceSampler};
 use crate::provider::Stack;
 
 /// Length of an interval.
@@ -29,14 +30,22 @@ pub struct Monitor {
     clock: Clock,
     recorder: Arc<Recorder>,
     sampler: ResourceSampler,
+    thresholds: Vec<(Option<OperationId>, u64)>,
     last_ns: u64,
     /// Sum of everything intended in the measured part, per operation.
     pub totals: Vec<Tally>,
+    /// Sum of everything intended before it, per operation.
+    pub outside: Vec<Tally>,
     /// Mean response and service time of each measured interval, in nanoseconds, per operation: for the
     /// confidence of the overall means.
     pub means: Vec<[Vec<f64>; 2]>,
+    /// Operations and those over the threshold in each interval, per objective: operations within an
+    /// interval depend on each other.
+    pub clusters: Vec<Vec<(u64, u64)>>,
     /// Resource rows of the measured part.
     pub resources: Vec<ResourceRow>,
+    /// Largest resident set of this process over the whole run, in bytes.
+    pub peak_rss_bytes: u64,
     /// Most arrivals waiting in lane queues at the end of an interval.
     pub peak_backlog: u64,
     /// What the latest interval said.
@@ -44,8 +53,12 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// A monitor that has collected nothing.
-    pub fn new(clock: Clock, recorder: Arc<Recorder>) -> Self {
+    /// A monitor that has collected nothing. `thresholds` are the objectives': operation and nanoseconds.
+    pub fn new(
+        clock: Clock,
+        recorder: Arc<Recorder>,
+        thresholds: Vec<(Option<OperationId>, u64)>,
+    ) -> Self {
         let totals: Vec<Tally> = recorder.operations().map(|_| Tally::default()).collect();
         Self {
             clock,
@@ -53,7 +66,11 @@ impl Monitor {
             sampler: ResourceSampler::new(),
             last_ns: 0,
             means: totals.iter().map(|_| [Vec::new(), Vec::new()]).collect(),
+            outside: totals.clone(),
             totals,
+            clusters: thresholds.iter().map(|_| Vec::new()).collect(),
+            thresholds,
+            peak_rss_bytes: 0,
             resources: Vec::new(),
             peak_backlog: 0,
             latest: Latest::default(),
@@ -67,6 +84,12 @@ impl Monitor {
         self.clock.now_ns() / interval > self.last_ns / interval
     }
 
+    /// 99th percentile of an operation's response time so far, in nanoseconds; `None` without samples.
+    pub fn p99_ns(&self, operation: &str) -> Option<u64> {
+        let response = &self.totals[self.recorder.find(operation)?.index()].response;
+        (!response.is_empty()).then(|| response.value_at_quantile(0.99))
+    }
+
     /// Takes one interval and writes it.
     ///
     /// # Errors
@@ -75,24 +98,73 @@ impl Monitor {
         let now_ns = self.clock.now_ns();
         let collected = self.recorder.collect();
         let (start_s, t_s) = (self.last_ns as f64 / 1e9, now_ns as f64 / 1e9);
+        let measured_from = self.recorder.measured_ns().0;
+        // The interval in which the measured part begins holds a few operations of either part. Each goes
+        // where its intended start puts it, so that the files add up to the record.
+        let mut rows = Vec::new();
+        for measured in [false, true] {
+            let part =
+                |c: &'_ Collected| if measured { c.measured.clone() } else { c.outside.clone() };
+            let tallies: Vec<Tally> = collected.iter().map(part).collect();
+            let begun =
+                if measured { now_ns > measured_from } else { self.last_ns < measured_from };
+            if begun || tallies.iter().any(|t| t.offered + t.completed + t.error_count() > 0) {
+                rows = self.write_part(writer, &collected, &tallies, (start_s, t_s), measured)?;
+            }
+        }
+        let groups: Vec<(String, Vec<i32>)> = stack
+            .processes()
+            .into_iter()
+            .map(|(component, pids)| (component.name().to_owned(), pids))
+            .collect();
+        let resources = self.sampler.sample(t_s, &groups);
+        writer.resources(&resources)?;
+        for ((total, outside), c) in self.totals.iter_mut().zip(&mut self.outside).zip(&collected) {
+            total.merge(&c.measured);
+            outside.merge(&c.outside);
+        }
+        for ((operation, threshold_ns), clusters) in self.thresholds.iter().zip(&mut self.clusters)
+        {
+            let Some(tally) = operation.map(|id| &collected[id.index()].measured) else { continue };
+            let failed = tally.error_count() + tally.out_of_range[0];
+            let operations = tally.response.len() + failed;
+            if operations > 0 {
+                clusters
+                    .push((operations, over_threshold(&tally.response, *threshold_ns) + failed));
+            }
+        }
+        self.peak_backlog = self.peak_backlog.max(rows.iter().map(|r| r.backlog).sum());
+        if (self.recorder.measured_ns().0..=self.recorder.measured_ns().1).contains(&now_ns) {
+            self.resources.extend(resources.iter().cloned());
+        }
+        let own = resources.iter().find(|row| row.component == GENERATOR);
+        self.peak_rss_bytes = self.peak_rss_bytes.max(own.map_or(0, |row| row.rss_bytes));
+        self.latest = Latest { rows, resources };
+        self.last_ns = now_ns;
+        Ok(())
+    }
+
+    /// Writes the rows and histograms of one part of the run, and keeps the measured means.
+    fn write_part(
+        &mut self,
+        writer: &mut RunWriter,
+        collected: &[Collected],
+        tallies: &[Tally],
+        (start_s, t_s): (f64, f64),
+        measured: bool,
+    ) -> Result<Vec<SeriesRow>, RecordError> {
         let dt_s = t_s - start_s;
-        // The interval in which the measured part begins starts at most a few milliseconds late.
-        let measured = now_ns > self.recorder.measured_ns().0 + INTERVAL.as_nanos() as u64 / 2;
-        let part = |c: &Collected| if measured { c.measured.clone() } else { c.outside.clone() };
-        let tallies: Vec<Tally> = collected.iter().map(part).collect();
+        let name = |c: &Collected| self.recorder.operation(c.id).name;
         let rows: Vec<SeriesRow> = collected
             .iter()
-            .zip(&tallies)
-            .map(|(c, tally)| {
-                let name = self.recorder.operation(c.id).name;
-                row(name, tally, c, (t_s, dt_s), measured)
-            })
+            .zip(tallies)
+            .map(|(c, tally)| row(name(c), tally, c, (t_s, dt_s), measured))
             .collect();
         let histograms: Vec<IntervalHistogram<'_>> = collected
             .iter()
-            .zip(&tallies)
+            .zip(tallies)
             .flat_map(|(c, tally)| {
-                let operation = self.recorder.operation(c.id).name;
+                let operation = name(c);
                 [(Kind::Response, &tally.response), (Kind::Service, &tally.service)].map(
                     |(kind, histogram)| IntervalHistogram {
                         operation,
@@ -105,31 +177,13 @@ impl Monitor {
             })
             .collect();
         writer.interval(&rows, &histograms)?;
-        let groups: Vec<(String, Vec<i32>)> = stack
-            .processes()
-            .into_iter()
-            .map(|(component, pids)| (component.name().to_owned(), pids))
-            .collect();
-        let resources = self.sampler.sample(t_s, &groups);
-        writer.resources(&resources)?;
-        for (total, c) in self.totals.iter_mut().zip(&collected) {
-            total.merge(&c.measured);
-            // A warm-up operation that was in flight when the measured part began.
-            total.overlap_ns += c.outside.overlap_ns;
-        }
-        self.peak_backlog = self.peak_backlog.max(rows.iter().map(|r| r.backlog).sum());
         if measured {
             for (means, row) in self.means.iter_mut().zip(&rows).filter(|(_, r)| r.completed > 0) {
                 means[0].push(row.response_mean_us * 1e3);
                 means[1].push(row.service_mean_us * 1e3);
             }
         }
-        if (self.recorder.measured_ns().0..=self.recorder.measured_ns().1).contains(&now_ns) {
-            self.resources.extend(resources.iter().cloned());
-        }
-        self.latest = Latest { rows, resources };
-        self.last_ns = now_ns;
-        Ok(())
+        Ok(rows)
     }
 }
 

@@ -15,8 +15,11 @@ use crate::exit::Failure;
 
 /// Measured part of a run without `--duration`.
 pub const DURATION: Duration = Duration::from_secs(60);
-/// Warm-up of a run without `--warmup`.
-pub const WARMUP: Duration = Duration::from_secs(10);
+/// Warm-up of a run without `--warmup`. A JVM's compiler needs this long on a busy small machine: latencies
+/// still fall by half in the ten seconds before it.
+pub const WARMUP: Duration = Duration::from_secs(30);
+/// A load that differs by less from the profile's daily volume counts as the full one.
+const SAME_LOAD: f64 = 0.01;
 /// Offered bytes per second and core that a machine can carry which hosts the servers and the generator
 /// together. Measured: see "How much one machine carries" in docs/performance.md. Only used to choose a
 /// scale where none is given, and said wherever it was used.
@@ -71,6 +74,8 @@ pub struct RunPlan {
     pub partitions: i32,
     /// Kafka client settings.
     pub kafka: KafkaOptions,
+    /// Mean load ÷ the profile's daily volume, whatever made the difference.
+    pub load_factor: f64,
     /// For the record.
     pub config: RunConfig,
     /// Marks that are known already.
@@ -91,6 +96,7 @@ impl RunRequest {
     /// An unknown profile, or options that contradict each other: one line that says what to do.
     pub fn plan(&self, cores: u32, shared: bool) -> Result<RunPlan, Failure> {
         let profile = Profile::load(&self.profile)?;
+        runnable(&profile)?;
         let volume = self.volume.unwrap_or(profile.volume.default);
         let warmup = self.warmup.unwrap_or(WARMUP);
         let warmup = Duration::from_secs(warmup.as_secs() + u64::from(warmup.subsec_nanos() > 0));
@@ -139,8 +145,16 @@ impl RunRequest {
             Scale::Auto => {}
         }
         let offered = load.offered(&pool);
-        if load.scale != 1.0 {
-            marks.push(format!("scaled load ×{}", load.scale));
+        let load_factor = load.bytes_per_s() / profile.volume.default.bytes_per_second();
+        if (load_factor - 1.0).abs() > SAME_LOAD {
+            marks.push(format!("scaled load ×{}", three_figures(load_factor)));
+        }
+        if let Some(min) = profile.volume.min.filter(|min| volume < *min) {
+            warnings.push(warning(
+                "volume-outside-class",
+                format!("{volume} is less than the {min} of profile {}", profile.name),
+                "choose the profile with `odg-bench profiles recommend --volume …`",
+            ));
         }
         if let Some(max) = profile.volume.max.filter(|max| volume > *max) {
             warnings.push(warning(
@@ -161,7 +175,17 @@ impl RunRequest {
                 "build it with `cargo build --release`",
             ));
         }
-        let (partitions, kafka) = kafka_settings(&profile)?;
+        let KafkaSettings { partitions, client: kafka, not_applied } = kafka_settings(&profile)?;
+        if shared && !not_applied.is_empty() {
+            warnings.push(warning(
+                "tuning-not-applied",
+                format!(
+                    "documented tuning that this provider's servers do not run with: {}",
+                    not_applied.join(", ")
+                ),
+                "attach to a deployment that has it",
+            ));
+        }
         let window = match arrivals {
             Arrivals::Day(slice) => Some(format!("{}-{}", clock(slice.from_s), clock(slice.to_s))),
             _ => None,
@@ -181,7 +205,18 @@ impl RunRequest {
             hash: String::new(),
         };
         config.hash = hash(&profile, &config);
-        Ok(RunPlan { profile, load, offered, warmup, partitions, kafka, config, marks, warnings })
+        Ok(RunPlan {
+            profile,
+            load,
+            offered,
+            warmup,
+            partitions,
+            kafka,
+            load_factor,
+            config,
+            marks,
+            warnings,
+        })
     }
 
     fn timing(&self, warmup: Duration) -> Result<(Arrivals, Duration), Failure> {
@@ -227,6 +262,34 @@ impl RunRequest {
     }
 }
 
+/// The day workload needs these; a profile without them describes something that it cannot load.
+fn runnable(profile: &Profile) -> Result<(), Failure> {
+    let present = |component| profile.presence(component) == Presence::Present;
+    for component in [Component::Postgresql, Component::Redis, Component::Minio] {
+        if !present(component) {
+            return Err(Failure::usage(format!(
+                "profile {}: the workload needs {}, which the profile does not have; set components.{}: present",
+                profile.name,
+                component.name(),
+                component.name()
+            )));
+        }
+    }
+    if !present(Component::Kafka) && !present(Component::Nats) {
+        return Err(Failure::usage(format!(
+            "profile {}: the workload needs kafka or nats as its event bus, and the profile has neither",
+            profile.name
+        )));
+    }
+    Ok(())
+}
+
+/// Three significant figures, as people write them.
+fn three_figures(value: f64) -> f64 {
+    let unit = 10f64.powf(value.log10().floor() - 2.0);
+    ((value / unit).round() * unit * 1e9).round() / 1e9
+}
+
 /// Two significant decimals, never up.
 fn round_down(scale: f64) -> f64 {
     let unit = 10f64.powf(scale.log10().floor() - 1.0);
@@ -239,10 +302,19 @@ fn clock(second: f64) -> String {
     format!("{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
+/// What a profile's documented tuning comes to.
+struct KafkaSettings {
+    partitions: i32,
+    client: KafkaOptions,
+    /// Settings that no provider or client here applies.
+    not_applied: Vec<String>,
+}
+
 /// The profile's documented Kafka tuning, as client settings.
-fn kafka_settings(profile: &Profile) -> Result<(i32, KafkaOptions), Failure> {
+fn kafka_settings(profile: &Profile) -> Result<KafkaSettings, Failure> {
     let mut partitions = PARTITIONS;
     let mut options = KafkaOptions::default();
+    let mut not_applied = Vec::new();
     for tuning in &profile.tuning {
         let number = |most: u64| {
             tuning.value.parse::<u64>().ok().filter(|n| (1..=most).contains(n)).ok_or_else(|| {
@@ -259,10 +331,12 @@ fn kafka_settings(profile: &Profile) -> Result<(i32, KafkaOptions), Failure> {
             "kafka.config.buffer.memory" => {
                 options.queue_kbytes = (number(1 << 40)? / 1024).max(1) as u32;
             }
-            _ => {}
+            // The publisher always compresses with snappy.
+            "kafka.config.compression.type" if tuning.value == "snappy" => {}
+            _ => not_applied.push(format!("{}={}", tuning.setting, tuning.value)),
         }
     }
-    Ok((partitions, options))
+    Ok(KafkaSettings { partitions, client: options, not_applied })
 }
 
 /// SHA-256 over the profile and everything that shapes the load.
@@ -320,7 +394,20 @@ mod tests {
         let plan = asked.plan(2, true).unwrap();
         assert_eq!(plan.config.arrivals, "day");
         assert_eq!(plan.config.window.as_deref(), Some("08:00-09:00"));
-        assert_eq!(plan.config.duration_s, 50.0);
+        assert_eq!(plan.config.duration_s, 30.0);
+    }
+
+    #[test]
+    fn a_load_other_than_the_daily_volume_is_marked_whatever_made_it_so() {
+        let slower = RunRequest { speedup: 0.5, ..request("small") };
+        let volume = Some("250GB/day".parse().unwrap());
+        let smaller = RunRequest { volume, ..request("small") };
+        let both = RunRequest { scale: Scale::Fixed(2.0), volume, ..request("small") };
+        for (asked, mark) in [(slower, "×0.5"), (smaller, "×0.25"), (both, "×0.5")] {
+            let plan = asked.plan(2, true).unwrap();
+            assert!(plan.marks.contains(&format!("scaled load {mark}")), "{:?}", plan.marks);
+        }
+        assert!(request("small").plan(2, true).unwrap().marks.iter().all(|m| !m.contains("load")));
     }
 
     #[test]

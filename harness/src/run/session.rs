@@ -4,14 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use odg_profiles::{Component, Presence};
+use odg_profiles::{Component, Presence, Profile};
 use odg_reports::record::{
     GeneratorSummary, JournalLine, LedgerSummary, RunRecord, RunState, SCHEMA_VERSION,
-    TimelineEvent, Verdict,
+    TimelineEvent, Verdict, Warning,
 };
 use odg_reports::{RunWriter, render_all};
-use odg_workloads::day::{Day, DayOptions, Running};
+use odg_workloads::day::{Day, DayOptions, Running, operations};
 use odg_workloads::null::ceiling_events_per_s;
+use odg_workloads::payload::Pool;
+use odg_workloads::recorder::Recorder;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
@@ -23,7 +25,6 @@ use super::request::RunPlan;
 use crate::exit::{self, Failure};
 use crate::host;
 use crate::probes::probe_all;
-use crate::provider::local::workdir;
 use crate::provider::{Death, Provider, Stack, StartOptions, disk};
 
 /// How long the generator's ceiling is measured before each run.
@@ -60,12 +61,9 @@ pub struct RunResult {
     pub dir: PathBuf,
 }
 
-/// Components of `profile` that a provider is asked to start.
-pub fn wanted(profile: &odg_profiles::Profile) -> Vec<Component> {
-    crate::provider::local::components()
-        .into_iter()
-        .filter(|component| profile.presence(*component) == Presence::Present)
-        .collect()
+/// Components that `profile` promises. A provider says of each whether it can start it.
+pub fn wanted(profile: &Profile) -> Vec<Component> {
+    Component::ALL.into_iter().filter(|c| profile.presence(*c) == Presence::Present).collect()
 }
 
 /// Bytes that a run will need on the disk of the servers' data.
@@ -84,9 +82,9 @@ pub async fn run(
     provider: &dyn Provider,
     options: &RunOptions,
 ) -> Result<RunResult, Failure> {
-    let components = wanted(&plan.profile);
-    let chosen = provider.plan(&components)?;
-    disk::require(&workdir::default_parent(), disk_needed(plan))?;
+    let chosen = provider.plan(&wanted(&plan.profile))?;
+    disk::require(&provider.data_dir_parent(), disk_needed(plan))?;
+    writable(&options.runs_dir)?;
     let started_at = OffsetDateTime::now_utc();
     let id = run_id(started_at, &plan.profile.name);
     let short = id.rsplit('-').next().unwrap_or_default().to_owned();
@@ -97,7 +95,8 @@ pub async fn run(
 
     progress.step("measuring the generator against the null target");
     let seed = plan.load.seed;
-    let ceiling = tokio::task::spawn_blocking(move || ceiling_events_per_s(CEILING_TIME, seed))
+    let ceiling = move || ceiling_events_per_s(Pool::day(seed), CEILING_TIME, seed);
+    let ceiling = tokio::task::spawn_blocking(ceiling)
         .await
         .map_err(|e| Failure::stack(format!("measuring the generator: {e}")))?;
 
@@ -105,24 +104,59 @@ pub async fn run(
     progress.step(&format!("starting {}", names.join(", ")));
     let mut start = StartOptions::new(short.clone());
     start.log_dir = Some(dir.join("logs"));
-    let stack = tokio::select! {
-        stack = provider.start(&chosen, start) => stack?,
-        () = interrupts.first() => return Err(Failure::stack("interrupted while the stack was starting; everything was stopped")),
+    let started = tokio::select! {
+        stack = provider.start(&chosen, start) => stack,
+        () = interrupts.first() => return Err(Failure::interrupted("while the stack was starting")),
     };
+    let mut stack = started.map_err(|error| {
+        let mut failure = Failure::from(error);
+        let logs = dir.join("logs");
+        if logs.is_dir() {
+            failure.message.push_str(&format!("; logs are in {}", logs.display()));
+        }
+        failure
+    })?;
     progress.step(&format!("stack ready in {:.1} s", stack.ready_ms as f64 / 1e3));
 
     let mut record = empty_record(plan, provider, options, &stack, id, started_at);
-    let mut stack = stack;
     let parts = Parts { plan, options, short: &short, dir: &dir, ceiling, interrupts: &interrupts };
-    let loaded = load(&parts, &mut stack, &mut record, &mut progress).await;
+    let mut loaded = load(&parts, &mut stack, &mut record, &mut progress).await;
     progress.finish();
-    for problem in stack.stop().await {
-        tracing::warn!(problem, "stopping the stack");
+    if let (Err(failure), Some(death)) = (&mut loaded, stack.died()) {
+        // Whatever failed, a server that ended by itself is why.
+        failure.message = format!("{}; {}", death_reason(&death), failure.message);
+        failure.log_tail = death.last_log_lines;
     }
-    loaded?;
+    progress.step("stopping the stack");
+    for problem in stack.stop().await {
+        eprintln!("odg-bench: while stopping the stack: {problem}");
+        record.warnings.push(Warning {
+            code: "not-stopped-cleanly".into(),
+            text: problem,
+            action: "run `odg-bench clean`".into(),
+        });
+    }
+    loaded?.finish(&record).map_err(Failure::record)?;
     progress.step("writing the report");
-    render_all(&dir)?;
+    if let Err(error) = render_all(&dir) {
+        // The record is whole and the verdict stands.
+        eprintln!("odg-bench: cannot write the report: {error}; try `odg-bench report` later");
+    }
     Ok(RunResult { record, dir })
+}
+
+/// Makes the directory for run directories before anything is started.
+fn writable(runs_dir: &Path) -> Result<(), Failure> {
+    let probe = runs_dir.join(format!(".odg-bench-{}", std::process::id()));
+    let tried = std::fs::create_dir_all(runs_dir)
+        .and_then(|()| std::fs::create_dir(&probe))
+        .and_then(|()| std::fs::remove_dir(&probe));
+    tried.map_err(|e| {
+        Failure::usage(format!(
+            "cannot write to {}: {e}; name another directory with --runs-dir",
+            runs_dir.display()
+        ))
+    })
 }
 
 /// What a loaded run needs to know.
@@ -135,21 +169,38 @@ struct Parts<'a> {
     interrupts: &'a Interrupts,
 }
 
-/// Probes the stack, offers the load, and completes and writes the record.
+/// Probes the stack, offers the load, and completes the record; the writer comes back to finish it.
 async fn load(
     parts: &Parts<'_>,
     stack: &mut Stack,
     record: &mut RunRecord,
     progress: &mut Progress,
-) -> Result<(), Failure> {
+) -> Result<RunWriter, Failure> {
+    let mut writer = RunWriter::create(parts.dir).map_err(Failure::record)?;
+    let start = JournalLine::Start { record: Box::new(record.clone()) };
+    writer.journal(&start).map_err(Failure::record)?;
+    let running = tokio::select! {
+        prepared = prepare(parts, stack, record, &mut writer, progress) => prepared?,
+        () = parts.interrupts.first() => return Err(Failure::interrupted("before the load began")),
+    };
+    let (running, recorder) = running;
+    measure(parts, stack, record, writer, progress, running, &recorder).await
+}
+
+/// Probes the stack, creates what the run needs, and starts the load.
+async fn prepare(
+    parts: &Parts<'_>,
+    stack: &Stack,
+    record: &mut RunRecord,
+    writer: &mut RunWriter,
+    progress: &Progress,
+) -> Result<(Running, Arc<Recorder>), Failure> {
     let plan = parts.plan;
-    let mut writer = RunWriter::create(parts.dir)?;
-    writer.journal(&JournalLine::Start { record: Box::new(record.clone()) })?;
     progress.step("probing every component");
     record.features =
         probe_all(&plan.profile, &stack.endpoints, &stack.implementations, parts.short).await;
     for finding in &record.features {
-        writer.journal(&JournalLine::Finding(finding.clone()))?;
+        writer.journal(&JournalLine::Finding(finding.clone())).map_err(Failure::record)?;
     }
     progress.step("creating topics, buckets, tables and seed data");
     let day_options = DayOptions {
@@ -162,33 +213,65 @@ async fn load(
     let day = Day::prepare(&stack.endpoints, day_options).await.map_err(Failure::stack)?;
     let recorder = day.recorder();
     let running = day.start().await.map_err(Failure::stack)?;
+    Ok((running, recorder))
+}
+
+/// Watches the load to its end, drains, and completes the record.
+async fn measure(
+    parts: &Parts<'_>,
+    stack: &mut Stack,
+    record: &mut RunRecord,
+    mut writer: RunWriter,
+    progress: &mut Progress,
+    running: Running,
+    recorder: &Arc<Recorder>,
+) -> Result<RunWriter, Failure> {
+    let plan = parts.plan;
     let clock = running.clock();
-    let mut monitor = Monitor::new(clock, Arc::clone(&recorder));
+    let objectives = plan.profile.objectives.iter();
+    let thresholds = objectives.map(|o| (recorder.find(&o.operation), o.threshold_ns)).collect();
+    let mut monitor = Monitor::new(clock, Arc::clone(recorder), thresholds);
     progress.start();
     let mut timeline = Timeline { writer: &mut writer, events: Vec::new() };
-    let (state, death) =
+    let (mut state, mut death) =
         watch(parts, stack, &running, &mut monitor, &mut timeline, progress).await?;
     let ended_after_s = clock.now_ns() as f64 / 1e9;
     timeline.mark(ended_after_s, "load_end", "load ends, draining")?;
     let Timeline { events, .. } = timeline;
 
     let drain = if state == RunState::Complete { parts.options.drain } else { SHORT_DRAIN };
+    progress.finish();
+    progress.step(&format!("draining, for at most {} s", drain.as_secs()));
     let mut written = Ok(());
     // The stack goes down with the run: what was created in it needs no clean-up of its own.
     let outcome = running
         .finish(drain, false, || {
             if monitor.is_due() && written.is_ok() {
                 written = monitor.tick(&mut writer, stack);
+                death = death.take().or_else(|| stack.died());
+            }
+            if death.is_some() {
+                state = RunState::Aborted;
+            }
+            match parts.interrupts.count() {
+                0 if state == RunState::Complete => None,
+                0 | 1 => {
+                    if state == RunState::Complete {
+                        state = RunState::Interrupted;
+                    }
+                    Some(SHORT_DRAIN)
+                }
+                _ => Some(Duration::ZERO),
             }
         })
         .await;
-    written?;
-    monitor.tick(&mut writer, stack)?;
+    written.map_err(Failure::record)?;
+    monitor.tick(&mut writer, stack).map_err(Failure::record)?;
     record.finished_at = OffsetDateTime::now_utc().format(&Rfc3339).ok();
     let measured = Measured {
         plan,
         monitor,
-        recorder: &recorder,
+        recorder,
         outcome,
         ceiling_events_per_s: parts.ceiling,
         state,
@@ -199,8 +282,7 @@ async fn load(
     if let Some(death) = death {
         record.reasons.insert(0, death_reason(&death));
     }
-    writer.finish(record)?;
-    Ok(())
+    Ok(writer)
 }
 
 /// Marked moments, journalled as they happen.
@@ -212,7 +294,7 @@ struct Timeline<'a> {
 impl Timeline<'_> {
     fn mark(&mut self, t_s: f64, kind: &str, text: &str) -> Result<(), Failure> {
         let event = TimelineEvent { t_s, kind: kind.into(), text: text.into() };
-        self.writer.journal(&JournalLine::Event(event.clone()))?;
+        self.writer.journal(&JournalLine::Event(event.clone())).map_err(Failure::record)?;
         self.events.push(event);
         Ok(())
     }
@@ -239,9 +321,8 @@ async fn watch(
             timeline.mark(warmup_s, "warmup_end", "warm-up ends, measuring")?;
         }
         if monitor.is_due() {
-            monitor.tick(timeline.writer, stack)?;
-            let publish = monitor.totals.first().map(|t| &t.response);
-            let p99 = publish.filter(|h| !h.is_empty()).map(|h| h.value_at_quantile(0.99));
+            monitor.tick(timeline.writer, stack).map_err(Failure::record)?;
+            let p99 = monitor.p99_ns(operations::PUBLISH);
             progress.tick(&monitor.latest, running.progress(), p99);
             if let Some(death) = stack.died() {
                 timeline.mark(now_s, "component_died", &death_reason(&death))?;

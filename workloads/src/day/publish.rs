@@ -160,7 +160,7 @@ pub(super) struct Publishing {
 impl Publishing {
     /// Publishes to Kafka until the arrivals end. Where the client's queue is full the event waits here,
     /// with its intended start and with those behind it, until `give_up` is set.
-    pub(super) fn to_kafka(self, publisher: &KafkaPublisher<Box<InFlight>>) -> Kept {
+    pub(super) fn into_kafka(self, publisher: &KafkaPublisher<Box<InFlight>>) -> Kept {
         let Self { arrivals, mut source, names, books, measured_ns, give_up } = self;
         let topics = EventKind::ALL.map(|kind| names.topic(kind));
         let mut keeper = Keeper::new(measured_ns);
@@ -194,7 +194,7 @@ impl Publishing {
     /// Publishes to NATS until the arrivals end and every event has its answer. The calling thread makes the
     /// events in order; each key's events then go through one lane, in order. Once `give_up` is set, what has
     /// not been sent is dropped, unsent.
-    pub(super) fn to_nats(self, runtime: &Handle, nats: &Arc<NatsDriver>) -> Kept {
+    pub(super) fn into_nats(self, runtime: &Handle, nats: &Arc<NatsDriver>) -> Kept {
         let Self { arrivals, mut source, names, books, measured_ns, give_up } = self;
         let mut tasks = Vec::new();
         let lanes: Vec<channel::Sender<(Stamp, Vec<u8>)>> = (0..NATS_LANES)

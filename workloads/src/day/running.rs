@@ -130,7 +130,7 @@ struct Notifications {
 /// A reader of the bus, before it reads.
 enum Consumer {
     Kafka(KafkaConsumer),
-    Nats(NatsConsumer),
+    Nats(Box<NatsConsumer>),
 }
 
 enum IngestHandle {
@@ -168,7 +168,7 @@ impl Day {
             }
             Bus::Nats(nats) => {
                 let stream = self.names.events_stream();
-                Ok(Consumer::Nats(nats.consumer(&stream, &self.names.group()).await?))
+                Ok(Consumer::Nats(Box::new(nats.consumer(&stream, &self.names.group()).await?)))
             }
         }
     }
@@ -245,7 +245,7 @@ impl Day {
         let stop = Arc::clone(&stop_ingest);
         let ingest = match consumer {
             Consumer::Nats(consumer) => {
-                IngestHandle::Nats(runtime.spawn(ingest.read_nats(consumer, stop)))
+                IngestHandle::Nats(runtime.spawn(ingest.read_nats(*consumer, stop)))
             }
             Consumer::Kafka(consumer) => IngestHandle::Kafka(
                 std::thread::Builder::new()
@@ -399,7 +399,7 @@ fn start_publisher(bus: &Bus, publishing: Publishing) -> Result<Thread<Kept>, Dr
         Bus::Kafka(kafka) => {
             let publisher = kafka_publisher(kafka, publishing.books.clone())?;
             thread.spawn(move || {
-                let kept = publishing.to_kafka(&publisher);
+                let kept = publishing.into_kafka(&publisher);
                 // Every event gets its answer: the client's own delivery time-out bounds this.
                 if let Err(error) = publisher.flush(FLUSH) {
                     tracing::warn!(%error, "flushing the producer");
@@ -409,7 +409,7 @@ fn start_publisher(bus: &Bus, publishing: Publishing) -> Result<Thread<Kept>, Dr
         }
         Bus::Nats(nats) => {
             let nats = Arc::clone(nats);
-            thread.spawn(move || publishing.to_nats(&runtime, &nats))
+            thread.spawn(move || publishing.into_nats(&runtime, &nats))
         }
     }
     .map_err(|e| no_thread(&e))
