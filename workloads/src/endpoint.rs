@@ -46,6 +46,17 @@ pub struct KafkaEndpoint {
     pub bootstrap: String,
     /// Whether topics can be created through the admin API (librdkafka's mock cluster cannot).
     pub admin: bool,
+    /// Who to log in as, by SASL PLAIN; absent where the cluster asks nobody (the mock cluster, nisshi).
+    pub login: Option<KafkaLogin>,
+}
+
+/// A user of Kafka.
+#[derive(Debug, Clone)]
+pub struct KafkaLogin {
+    /// Name.
+    pub user: String,
+    /// Its password.
+    pub password: Secret,
 }
 
 /// An S3 server.

@@ -9,11 +9,11 @@ use futures::future::BoxFuture;
 use nix::sys::signal::Signal;
 use odg_profiles::Component;
 use odg_reports::record::Fidelity;
-use odg_workloads::endpoint::KafkaEndpoint;
+use odg_workloads::endpoint::{KafkaEndpoint, KafkaLogin};
 
 use crate::provider::ProviderError;
 
-use super::candidate::{Answer, Candidate, Found, Running, Site, Started};
+use super::candidate::{Answer, Candidate, Found, Running, Site, Started, random_password};
 use super::ports::free_port;
 use super::process::{Process, StopPlan};
 use super::ready;
@@ -28,6 +28,7 @@ const JAR_PREFIX: &str = "kafka_2.13-";
 const STOP: StopPlan = StopPlan { signal: Signal::SIGTERM, grace: Duration::from_secs(15) };
 /// Any identifier will do: the node never meets another cluster.
 const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qk";
+const USER: &str = "odgbench";
 
 pub(super) struct Kafka;
 
@@ -133,7 +134,9 @@ async fn start(search: &Search, site: &Site<'_>) -> Result<Started, ProviderErro
     let port = || free_port().map_err(|e| ProviderError::io("find a port for Kafka", e));
     let (broker, controller) = (port()?, port()?);
     let properties = site.dir.join("server.properties");
-    write_private(&properties, &server_properties(broker, controller, &site.dir.join("data")))?;
+    let login = KafkaLogin { user: USER.to_owned(), password: random_password() };
+    let text = server_properties(broker, controller, &site.dir.join("data"), &login);
+    write_private(&properties, &text)?;
     let logging = site.dir.join("log4j.properties");
     write_private(&logging, LOGGING)?;
     let launch = |jvm: &[&str], main: &str, args: Vec<OsString>| {
@@ -170,23 +173,35 @@ async fn start(search: &Search, site: &Site<'_>) -> Result<Started, ProviderErro
     ];
     let server = launch(&server, "kafka.Kafka", vec![properties.into()]);
     let mut process = Process::start(&server, STOP, vec![broker, controller], site)?;
-    let endpoint = KafkaEndpoint { bootstrap: format!("127.0.0.1:{broker}"), admin: true };
+    let endpoint =
+        KafkaEndpoint { bootstrap: format!("127.0.0.1:{broker}"), admin: true, login: Some(login) };
     ready::wait(&mut process, site, broker, || ready::kafka(&endpoint)).await?;
     Ok(Started { answer: Answer::Kafka(endpoint), version, running: Running::Process(process) })
 }
 
 /// One node that is broker and controller. Replication factors are 1 for want of a second node; nothing is
 /// evicted, so that what the ledger misses was lost. Flushing is Kafka's default (left to the page cache).
-fn server_properties(broker: u16, controller: u16, data: &Path) -> String {
+/// Both listeners ask for the same random password; broker and controller are one node.
+fn server_properties(broker: u16, controller: u16, data: &Path, login: &KafkaLogin) -> String {
+    let (user, password) = (&login.user, login.password.expose());
+    let jaas = format!(
+        "org.apache.kafka.common.security.plain.PlainLoginModule required \
+         username=\"{user}\" password=\"{password}\" user_{user}=\"{password}\";"
+    );
     format!(
         "process.roles=broker,controller\n\
          node.id=1\n\
          controller.quorum.voters=1@127.0.0.1:{controller}\n\
-         listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}\n\
-         advertised.listeners=PLAINTEXT://127.0.0.1:{broker}\n\
-         listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
-         inter.broker.listener.name=PLAINTEXT\n\
+         listeners=BROKER://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}\n\
+         advertised.listeners=BROKER://127.0.0.1:{broker}\n\
+         listener.security.protocol.map=BROKER:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT\n\
+         inter.broker.listener.name=BROKER\n\
          controller.listener.names=CONTROLLER\n\
+         sasl.enabled.mechanisms=PLAIN\n\
+         sasl.mechanism.inter.broker.protocol=PLAIN\n\
+         sasl.mechanism.controller.protocol=PLAIN\n\
+         listener.name.broker.plain.sasl.jaas.config={jaas}\n\
+         listener.name.controller.plain.sasl.jaas.config={jaas}\n\
          log.dirs={}\n\
          auto.create.topics.enable=false\n\
          offsets.topic.replication.factor=1\n\
@@ -213,6 +228,8 @@ log4j.logger.org.apache.kafka.common.utils.AppInfoParser=ERROR
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -225,10 +242,14 @@ mod tests {
                 fs::write(libs.join(format!("kafka_2.13-{version}.jar")), "").unwrap();
             }
         }
-        let path = std::env::var_os("PATH").unwrap_or_default();
+        // A JVM of its own, so that the test holds on machines without one.
+        let java = tools.path().join("jvm/bin/java");
+        fs::create_dir_all(tools.path().join("jvm/bin")).unwrap();
+        fs::write(&java, "").unwrap();
+        fs::set_permissions(&java, fs::Permissions::from_mode(0o755)).unwrap();
         let search = Search::from_vars([
-            ("ODG_BENCH_TOOLS", tools.path().as_os_str()),
-            ("PATH", path.as_os_str()),
+            ("ODG_BENCH_TOOLS", tools.path()),
+            ("PATH", &tools.path().join("jvm/bin")),
         ]);
         assert_eq!(installation(&search).map_err(|e| e.tried).unwrap().version, "3.10.0");
     }

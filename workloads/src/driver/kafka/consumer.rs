@@ -10,6 +10,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::classify::{SYSTEM, kafka_error};
 use super::{Connections, KafkaOptions, QUERY_TIMEOUT, client_config};
 use crate::driver::{DriverError, ErrorKind};
+use crate::endpoint::KafkaEndpoint;
 
 /// Where a group goes on reading a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,13 +66,13 @@ pub struct KafkaConsumer {
 
 impl KafkaConsumer {
     pub(super) fn new(
-        bootstrap: &str,
+        endpoint: &KafkaEndpoint,
         options: &KafkaOptions,
         connections: Connections,
         group: &str,
         topics: &[&str],
     ) -> Result<Self, DriverError> {
-        let consumer: BaseConsumer<Connections> = client_config(bootstrap)
+        let consumer: BaseConsumer<Connections> = client_config(endpoint)
             .set("group.id", group)
             .set("auto.offset.reset", "earliest")
             .set("enable.auto.commit", "false")
@@ -137,7 +138,7 @@ impl KafkaConsumer {
 
 /// Reads the message at `offset` and compares its payload.
 pub(super) fn read_back(
-    bootstrap: &str,
+    endpoint: &KafkaEndpoint,
     connections: Connections,
     topic: &str,
     partition: i32,
@@ -145,7 +146,7 @@ pub(super) fn read_back(
     expected: &[u8],
 ) -> Result<(), DriverError> {
     let operation = format!("read back {topic}[{partition}]@{offset}");
-    let consumer: BaseConsumer<Connections> = client_config(bootstrap)
+    let consumer: BaseConsumer<Connections> = client_config(endpoint)
         // librdkafka wants a group even where partitions are assigned by hand; it is never joined.
         .set("group.id", "odgbench-probe")
         .set("enable.auto.commit", "false")

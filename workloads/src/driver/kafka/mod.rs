@@ -27,6 +27,7 @@ pub use producer::{Delivery, KafkaPublisher, SendError};
 pub use rdkafka::util::IntoOpaque;
 
 use super::{DriverError, ErrorKind, Prefix};
+use crate::endpoint::KafkaEndpoint;
 use classify::{SYSTEM, code_error, kafka_error};
 
 /// Time for one metadata, watermark or offset query. A healthy broker answers in milliseconds; 10 s
@@ -125,8 +126,7 @@ type Reader = BaseConsumer<Connections>;
 
 /// A Kafka cluster.
 pub struct KafkaDriver {
-    bootstrap: String,
-    admin: bool,
+    endpoint: KafkaEndpoint,
     options: KafkaOptions,
     prefix: Prefix,
     connections: Connections,
@@ -141,19 +141,18 @@ impl KafkaDriver {
     /// # Errors
     /// Where librdkafka does not accept the settings.
     pub fn new(
-        endpoint: &crate::endpoint::KafkaEndpoint,
+        endpoint: &KafkaEndpoint,
         options: KafkaOptions,
         prefix: Prefix,
     ) -> Result<Self, DriverError> {
         let connections = Connections::default();
-        let reader = client_config(&endpoint.bootstrap)
+        let reader = client_config(endpoint)
             // A metadata query creates the topic where there is no admin API to do it with.
             .set("allow.auto.create.topics", if endpoint.admin { "false" } else { "true" })
             .create_with_context(connections.clone())
             .map_err(|e| kafka_error("open client", &e))?;
         Ok(Self {
-            bootstrap: endpoint.bootstrap.clone(),
-            admin: endpoint.admin,
+            endpoint: endpoint.clone(),
             options,
             prefix,
             connections,
@@ -173,12 +172,12 @@ impl KafkaDriver {
         for topic in topics {
             self.prefix.check(SYSTEM, &topic.name)?;
         }
-        if self.admin {
+        if self.endpoint.admin {
             self.create(topics).await?;
         }
         let mut infos = Vec::with_capacity(topics.len());
         for topic in topics {
-            let wanted = self.admin.then_some(topic.partitions);
+            let wanted = self.endpoint.admin.then_some(topic.partitions);
             infos.push(self.await_leaders(&topic.name, wanted).await?);
         }
         Ok(infos)
@@ -251,7 +250,7 @@ impl KafkaDriver {
         &self,
         on_delivery: impl Fn(Delivery<D>) + Send + Sync + 'static,
     ) -> Result<KafkaPublisher<D>, DriverError> {
-        KafkaPublisher::new(&self.bootstrap, &self.options, self.connections.clone(), on_delivery)
+        KafkaPublisher::new(&self.endpoint, &self.options, self.connections.clone(), on_delivery)
     }
 
     /// A member of `group` that reads `topics` from the earliest offset.
@@ -260,7 +259,7 @@ impl KafkaDriver {
     /// Where librdkafka does not accept the settings or the subscription.
     pub fn consumer(&self, group: &str, topics: &[&str]) -> Result<KafkaConsumer, DriverError> {
         let connections = self.connections.clone();
-        KafkaConsumer::new(&self.bootstrap, &self.options, connections, group, topics)
+        KafkaConsumer::new(&self.endpoint, &self.options, connections, group, topics)
     }
 
     /// One message there and back on `topic`: produced, acknowledged, and read at its offset.
@@ -275,7 +274,7 @@ impl KafkaDriver {
             let _ = sender.send(delivery.result);
         })?;
         let topic = topic.to_owned();
-        let bootstrap = self.bootstrap.clone();
+        let endpoint = self.endpoint.clone();
         let connections = self.connections.clone();
         run_blocking("probe", move || {
             let token = uuid::Uuid::new_v4().into_bytes();
@@ -283,7 +282,7 @@ impl KafkaDriver {
             let (partition, offset) = receiver.recv_timeout(QUERY_TIMEOUT).map_err(|_| {
                 DriverError::timeout(SYSTEM, format!("probe {topic}"), QUERY_TIMEOUT)
             })??;
-            consumer::read_back(&bootstrap, connections, &topic, partition, offset, &token)
+            consumer::read_back(&endpoint, connections, &topic, partition, offset, &token)
         })
         .await
     }
@@ -318,7 +317,7 @@ impl KafkaDriver {
     /// # Errors
     /// Where the broker cannot be asked.
     pub async fn version(&self) -> Result<String, DriverError> {
-        if !self.admin {
+        if !self.endpoint.admin {
             return Ok(format!("librdkafka {}", rdkafka::util::get_rdkafka_version().1));
         }
         let broker = self
@@ -355,7 +354,7 @@ impl KafkaDriver {
     /// # Errors
     /// A topic that cannot be deleted.
     pub async fn clean_up(&self) -> Result<Vec<String>, DriverError> {
-        if !self.admin {
+        if !self.endpoint.admin {
             return Ok(Vec::new());
         }
         let prefix = self.prefix.clone();
@@ -393,7 +392,7 @@ impl KafkaDriver {
     }
 
     fn admin_client(&self) -> Result<AdminClient<DefaultClientContext>, DriverError> {
-        client_config(&self.bootstrap).create().map_err(|e| kafka_error("open admin client", &e))
+        client_config(&self.endpoint).create().map_err(|e| kafka_error("open admin client", &e))
     }
 
     fn group_client(&self, group: &str) -> Result<Arc<Reader>, DriverError> {
@@ -401,7 +400,7 @@ impl KafkaDriver {
         if let Some(client) = groups.get(group) {
             return Ok(Arc::clone(client));
         }
-        let client: Reader = client_config(&self.bootstrap)
+        let client: Reader = client_config(&self.endpoint)
             .set("group.id", group)
             .create_with_context(self.connections.clone())
             .map_err(|e| kafka_error("open client", &e))?;
@@ -434,11 +433,11 @@ async fn run_blocking<T: Send + 'static>(
     }
 }
 
-/// Settings shared by every client: whom to ask, and how long to wait for a connection.
-fn client_config(bootstrap: &str) -> ClientConfig {
+/// Settings shared by every client: whom to ask, as whom, and how long to wait for a connection.
+fn client_config(endpoint: &KafkaEndpoint) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
-        .set("bootstrap.servers", bootstrap)
+        .set("bootstrap.servers", &endpoint.bootstrap)
         .set("client.id", "odg-bench")
         .set("socket.keepalive.enable", "true")
         .set("socket.nagle.disable", "true")
@@ -446,6 +445,14 @@ fn client_config(bootstrap: &str) -> ClientConfig {
         // Quick first reconnects, so that a broker that closes idle connections costs milliseconds.
         .set("reconnect.backoff.ms", "20")
         .set("reconnect.backoff.max.ms", "1000");
+    if let Some(login) = &endpoint.login {
+        // Needs neither OpenSSL nor Cyrus SASL; the connection is not encrypted.
+        config
+            .set("security.protocol", "sasl_plaintext")
+            .set("sasl.mechanisms", "PLAIN")
+            .set("sasl.username", &login.user)
+            .set("sasl.password", login.password.expose());
+    }
     config
 }
 

@@ -14,6 +14,7 @@ use rdkafka::util::IntoOpaque;
 use super::classify::kafka_error;
 use super::{Connections, KafkaOptions, client_config};
 use crate::driver::DriverError;
+use crate::endpoint::KafkaEndpoint;
 
 /// The fate of one message.
 #[derive(Debug)]
@@ -88,13 +89,13 @@ impl<D: IntoOpaque + 'static> Clone for KafkaPublisher<D> {
 
 impl<D: IntoOpaque + 'static> KafkaPublisher<D> {
     pub(super) fn new(
-        bootstrap: &str,
+        endpoint: &KafkaEndpoint,
         options: &KafkaOptions,
         connections: Connections,
         on_delivery: impl Fn(Delivery<D>) + Send + Sync + 'static,
     ) -> Result<Self, DriverError> {
         let context = Deliveries { connections, on_delivery: Box::new(on_delivery) };
-        let producer = client_config(bootstrap)
+        let producer = client_config(endpoint)
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("compression.type", "snappy")

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Delivery, KafkaDriver, KafkaOptions, NextOffset, TopicSpec};
 use crate::driver::ErrorKind;
 use crate::driver::test_servers::{kafka, prefix};
+use crate::secret::Secret;
 
 fn spec(name: &str, partitions: i32) -> TopicSpec {
     TopicSpec { name: name.to_owned(), partitions, replication: 1 }
@@ -54,4 +55,15 @@ async fn topics_are_made_as_asked_used_and_only_this_runs_are_deleted() {
     deleted.sort_unstable();
     assert_eq!(deleted, ["odgbench-t.events", "odgbench-t.more"]);
     assert_eq!(other.clean_up().await.unwrap(), ["odgbench-t2.theirs"]);
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_refused() {
+    let Some((_server, mut endpoint)) = kafka().await else { return };
+    endpoint.login.as_mut().unwrap().password = Secret::new("wrong");
+    let stranger = KafkaDriver::new(&endpoint, KafkaOptions::default(), prefix("t")).unwrap();
+    assert!(stranger.ping().await.is_err());
+    endpoint.login = None;
+    let nobody = KafkaDriver::new(&endpoint, KafkaOptions::default(), prefix("t")).unwrap();
+    assert!(nobody.ping().await.is_err());
 }
