@@ -94,8 +94,8 @@ fn component_row(all: &[Availability]) -> Option<DoctorRow> {
         path: shown.choice.path.clone(),
         fidelity: Some(shown.choice.fidelity),
         fix: best.missing.as_ref().map(|(_, hint)| match status {
-            Status::FakeOnly => format!("for {}: {hint}", best.choice.name),
-            _ => hint.clone(),
+            Status::Missing => hint.clone(),
+            _ => format!("for {}: {hint}", best.choice.name),
         }),
     })
 }

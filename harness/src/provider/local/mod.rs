@@ -5,10 +5,12 @@
 
 mod candidate;
 mod control;
+mod garage;
 mod kafka;
 mod kafka_fake;
 mod minio;
 mod nats;
+mod nisshi;
 mod ports;
 mod postgres;
 mod process;
@@ -45,8 +47,8 @@ fn candidates(component: Component) -> &'static [&'static dyn Candidate] {
         Component::Postgresql => &[&postgres::Postgres],
         Component::Redis => &[&redis::Redis],
         Component::Nats => &[&nats::Nats],
-        Component::Kafka => &[&kafka::Kafka, &kafka_fake::KafkaFake],
-        Component::Minio => &[&minio::Minio, &s3_fake::S3Fake],
+        Component::Kafka => &[&kafka::Kafka, &nisshi::Nisshi, &kafka_fake::KafkaFake],
+        Component::Minio => &[&minio::Minio, &garage::Garage, &s3_fake::S3Fake],
         _ => &[],
     }
 }
