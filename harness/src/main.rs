@@ -1,5 +1,6 @@
 //! The `odg-bench` program.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -18,9 +19,11 @@ fn main() -> ExitCode {
     match cli::execute(cli) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            eprintln!("odg-bench: {failure}");
+            // Nobody is left to tell where standard error is closed; the exit code still says it.
+            let mut err = std::io::stderr().lock();
+            let _ = writeln!(err, "odg-bench: {failure}");
             for line in &failure.log_tail {
-                eprintln!("  | {line}");
+                let _ = writeln!(err, "  | {line}");
             }
             ExitCode::from(failure.code)
         }

@@ -1,11 +1,12 @@
 //! `odg-bench report`, `doctor` and `clean`.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 use odg_reports::Run;
 
-use super::{Output, colour, print_json, width};
+use super::{Output, colour, print, print_json, width};
 use crate::doctor::{self, Status};
 use crate::exit::{self, Failure};
 use crate::provider::local::{LocalProvider, workdir};
@@ -39,11 +40,12 @@ pub(super) fn report(args: &ReportArgs) -> Result<u8, Failure> {
     match args.output {
         Output::Json => print_json(&run.record)?,
         Output::Text => {
-            print!("{}", odg_reports::terminal::one_screen(&run.record, width(), colour()));
+            let mut text = odg_reports::terminal::one_screen(&run.record, width(), colour());
             for note in &run.notes {
-                println!("Note: {note}");
+                let _ = writeln!(text, "Note: {note}");
             }
-            println!("Report: {}", paths.html.display());
+            let _ = writeln!(text, "Report: {}", paths.html.display());
+            print(&text)?;
         }
     }
     Ok(exit::PASS)
@@ -53,7 +55,7 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<u8, Failure> {
     let rows = doctor::doctor(&LocalProvider::from_env());
     match args.output {
         Output::Json => print_json(&rows)?,
-        Output::Text => print!("{}", doctor::render(&rows)),
+        Output::Text => print(&doctor::render(&rows))?,
     }
     // Without one of these no profile can run at all.
     let missing = rows.iter().any(|r| r.status == Status::Missing && r.fidelity.is_some());
@@ -64,18 +66,24 @@ pub(super) fn clean(args: &CleanArgs) -> Result<u8, Failure> {
     let parent = workdir::default_parent();
     let found = workdir::sweep(&parent, args.dry_run)
         .map_err(|e| Failure::stack(format!("cannot look into {}: {e}", parent.display())))?;
+    let mut text = String::new();
     if found.is_empty() {
-        println!("Nothing of a dead run in {}.", parent.display());
+        let _ = writeln!(text, "Nothing of a dead run in {}.", parent.display());
     }
     for leftover in found {
         let (path, run) = (leftover.path.display(), &leftover.label.run_id);
-        match (&leftover.problem, args.dry_run) {
-            (Some(problem), _) => println!("Could not remove {path} of run {run}: {problem}"),
-            (None, true) => println!("Would remove {path} of run {run}"),
+        let _ = match (&leftover.problem, args.dry_run) {
+            (Some(problem), _) => writeln!(text, "Could not remove {path} of run {run}: {problem}"),
+            (None, true) => writeln!(text, "Would remove {path} of run {run}"),
             (None, false) => {
-                println!("Removed {path} of run {run} and ended {} processes", leftover.processes)
+                writeln!(
+                    text,
+                    "Removed {path} of run {run} and ended {} processes",
+                    leftover.processes
+                )
             }
-        }
+        };
     }
+    print(&text)?;
     Ok(exit::PASS)
 }

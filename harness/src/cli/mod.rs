@@ -4,7 +4,7 @@ mod inspect;
 mod profiles;
 mod run;
 
-use std::io::IsTerminal;
+use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
@@ -39,6 +39,9 @@ enum Command {
     #[command(subcommand)]
     Profiles(profiles::ProfilesCommand),
     /// Say what this machine has, what is missing, and what would add it
+    #[command(
+        after_help = "Exits with 3 where a component is missing without which a profile cannot run."
+    )]
     Doctor(inspect::DoctorArgs),
     /// Remove what killed runs left behind
     Clean(inspect::CleanArgs),
@@ -74,12 +77,9 @@ pub fn execute(cli: Cli) -> Result<u8, Failure> {
         Command::Doctor(args) => inspect::doctor(&args),
         Command::Clean(args) => inspect::clean(&args),
         Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "odg-bench",
-                &mut std::io::stdout(),
-            );
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "odg-bench", &mut script);
+            print(&String::from_utf8_lossy(&script))?;
             Ok(crate::exit::PASS)
         }
         Command::Reaper => Err(Failure::usage("__reaper is started by `odg-bench run` itself")),
@@ -93,17 +93,34 @@ impl Cli {
     }
 }
 
-/// Prints JSON for programs.
+/// Prints to standard output. A reader that has seen enough (`| head`) is no error: what is left is not
+/// printed, and the command keeps its exit code.
+///
+/// # Errors
+/// Standard output cannot be written to, such as a file on a full disk.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::usage(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints JSON for programs, as [`print`] does.
+///
+/// # Errors
+/// As for [`print`].
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|e| Failure::usage(format!("cannot write JSON: {e}")))?;
-    println!("{text}");
-    Ok(())
+    print(&(text + "\n"))
 }
 
 /// Whether standard output takes colour.
 fn colour() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
 /// Columns of the terminal, or 100 where there is none.

@@ -1,9 +1,11 @@
 //! `odg-bench profiles`.
 
+use std::fmt::Write;
+
 use clap::Subcommand;
 use odg_profiles::{Component, Need, Presence, Profile, Volume, checks, diff, names, recommend};
 
-use super::{Output, print_json};
+use super::{Output, print, print_json};
 use crate::exit::{self, Failure};
 
 #[derive(Debug, Subcommand)]
@@ -62,13 +64,14 @@ pub(super) fn execute(command: ProfilesCommand) -> Result<u8, Failure> {
                 print_json(&recommendation)?;
                 return Ok(exit::PASS);
             }
-            println!("{}", recommendation.profile);
+            let mut text = format!("{}\n", recommendation.profile);
             for reason in &recommendation.reasons {
-                println!("  because {reason}");
+                let _ = writeln!(text, "  because {reason}");
             }
             for warning in &recommendation.warnings {
-                println!("  but {warning}");
+                let _ = writeln!(text, "  but {warning}");
             }
+            print(&text)?;
             Ok(exit::PASS)
         }
     }
@@ -80,14 +83,17 @@ fn list(output: Output) -> Result<u8, Failure> {
         print_json(&profiles)?;
         return Ok(exit::PASS);
     }
-    println!(
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
         "{:<8} {:>6} {:>8} {:>4} {:>9} {:>12}  USE CASE",
         "PROFILE", "vCPU", "RAM", "GPU", "STORAGE", "DEFAULT LOAD"
     );
     for profile in profiles {
         let resources = &profile.resources;
         let plus = if resources.at_least { "+" } else { "" };
-        println!(
+        let _ = writeln!(
+            text,
             "{:<8} {:>6} {:>8} {:>4} {:>9} {:>12}  {}",
             profile.name,
             format!("{}{plus}", resources.vcpu),
@@ -101,6 +107,7 @@ fn list(output: Output) -> Result<u8, Failure> {
             profile.use_case,
         );
     }
+    print(&text)?;
     Ok(exit::PASS)
 }
 
@@ -109,24 +116,25 @@ fn show(profile: &Profile, output: Output) -> Result<u8, Failure> {
         print_json(profile)?;
         return Ok(exit::PASS);
     }
-    println!("{} — {}\n", profile.name, profile.title);
-    println!("components");
+    let mut text = format!("{} — {}\n\n", profile.name, profile.title);
+    let _ = writeln!(text, "components");
     for component in Component::ALL {
         let mark = match profile.presence(component) {
             Presence::Present => "✓",
             Presence::Optional => "○",
             Presence::Absent => "-",
         };
-        println!("  {mark} {:<18} {}", component.label(), component.purpose());
+        let _ = writeln!(text, "  {mark} {:<18} {}", component.label(), component.purpose());
     }
     let mut section = "";
     for row in profile.sections().iter().filter(|row| row.section != "components") {
         if row.section != section {
             section = &row.section;
-            println!("\n{section}");
+            let _ = writeln!(text, "\n{section}");
         }
         let provenance = &row.provenance;
-        println!(
+        let _ = writeln!(
+            text,
             "  {:<44} {}  [{}: {}]",
             row.key,
             row.value,
@@ -136,14 +144,16 @@ fn show(profile: &Profile, output: Output) -> Result<u8, Failure> {
     }
     let contradictions = checks(profile);
     if !contradictions.is_empty() {
-        println!("\nwhere the promise contradicts itself");
+        let _ = writeln!(text, "\nwhere the promise contradicts itself");
         for found in contradictions {
-            println!(
+            let _ = writeln!(
+                text,
                 "  {}: promised {}, computed {}; {}",
                 found.id, found.promised, found.computed, found.meaning
             );
         }
     }
+    print(&text)?;
     Ok(exit::PASS)
 }
 
@@ -153,10 +163,17 @@ fn show_diff(a: &Profile, b: &Profile, output: Output) -> Result<u8, Failure> {
         print_json(&differences)?;
         return Ok(exit::PASS);
     }
-    println!("{:<52} {:<32} {}", "", a.name, b.name);
+    let mut text = format!("{:<52} {:<32} {}\n", "", a.name, b.name);
     for difference in differences {
         let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
-        println!("{:<52} {:<32} {}", difference.path, side(&difference.a), side(&difference.b));
+        let _ = writeln!(
+            text,
+            "{:<52} {:<32} {}",
+            difference.path,
+            side(&difference.a),
+            side(&difference.b)
+        );
     }
+    print(&text)?;
     Ok(exit::PASS)
 }

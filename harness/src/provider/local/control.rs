@@ -16,6 +16,14 @@ use super::process::log_tail;
 use super::reaper::Reaper;
 use super::workdir::WorkDir;
 
+/// The way that data flows: what feeds the others first, the database that all is registered in last.
+const STOP_ORDER: [Component; 5] =
+    [Component::Kafka, Component::Nats, Component::Minio, Component::Redis, Component::Postgresql];
+
+fn named(component: Component, problem: &str) -> String {
+    format!("{}: {problem}", component.name())
+}
+
 /// One component of the stack.
 pub(super) struct Part {
     pub component: Component,
@@ -40,17 +48,23 @@ impl LocalControl {
 impl Control for LocalControl {
     fn stop(self: Box<Self>) -> BoxFuture<'static, Vec<String>> {
         Box::pin(async move {
-            let Self { parts, work, reaper, .. } = *self;
-            // They do not depend on each other, so the slowest one sets the time.
+            let Self { mut parts, work, reaper, .. } = *self;
+            parts.sort_by_key(|part| STOP_ORDER.iter().position(|&c| c == part.component));
+            let mut problems = Vec::new();
+            for part in &mut parts {
+                if let Running::Process(process) = &mut part.running {
+                    problems.extend(process.ask_to_stop().map(|p| named(part.component, &p)));
+                }
+            }
+            // Asked in order; no server needs another to stop, so the slowest one sets the time.
             let stopping = parts.into_iter().map(|part| async move {
                 let problem = match part.running {
-                    Running::Process(process) => process.stop().await,
+                    Running::Process(process) => process.stopped().await,
                     Running::Inside(_) => None,
                 };
-                problem.map(|problem| format!("{}: {problem}", part.component.name()))
+                problem.map(|problem| named(part.component, &problem))
             });
-            let mut problems: Vec<String> =
-                join_all(stopping).await.into_iter().flatten().collect();
+            problems.extend(join_all(stopping).await.into_iter().flatten());
             let path = work.path().to_path_buf();
             drop(work);
             if path.exists() {

@@ -114,15 +114,19 @@ impl Process {
         Ok(())
     }
 
-    /// Asks the server to stop and kills it when it takes too long; says so.
-    pub(super) async fn stop(mut self) -> Option<String> {
+    /// Asks the server to stop; says so where it had ended by itself.
+    pub(super) fn ask_to_stop(&mut self) -> Option<String> {
         if let Some(status) = self.status() {
-            self.kill_all();
             return Some(format!("had already ended with {status}"));
         }
         // A server that a fault test has stopped could not act on the request.
         let _ = self.signal(Signal::SIGCONT);
         let _ = send(self.pid(), self.stop.signal);
+        None
+    }
+
+    /// Waits for a server that was asked to stop, and kills it when it takes too long; says so.
+    pub(super) async fn stopped(mut self) -> Option<String> {
         let deadline = Instant::now() + self.stop.grace;
         while self.status().is_none() {
             if Instant::now() >= deadline {
