@@ -3,9 +3,14 @@
 //! FAIL is a failure, INVALID and INCONCLUSIVE are errors, NOT VERIFIED is skipped. Cells that the
 //! exit code does not depend on are skipped too where they did not pass, with the reason: a CI
 //! system has no word for "optional".
+//!
+//! The run's suite carries properties: a `mark` for each mark, and what answered for each component
+//! with its fidelity, so that figures of a stand-in cannot pass for the component's.
 
 use crate::escape::xml;
 use crate::record::{RunRecord, Verdict};
+use crate::summary::measured_s;
+use crate::{load, words};
 
 struct Case<'a> {
     class: &'static str,
@@ -20,10 +25,12 @@ struct Case<'a> {
 /// The JUnit XML text of a run.
 #[must_use]
 pub fn junit(record: &RunRecord) -> String {
+    // The events of a record say when its load ended, so the series is not needed here.
+    let seconds = measured_s(record, &[]);
     let run = Case {
         class: "run",
         name: "overall".to_owned(),
-        seconds: record.config.duration_s,
+        seconds,
         verdict: record.verdict,
         required: true,
         message: record.reasons.join("; "),
@@ -32,14 +39,15 @@ pub fn junit(record: &RunRecord) -> String {
     let objectives = record.objectives.iter().map(|o| Case {
         class: "objectives",
         name: format!("{} {}", o.id, o.threshold),
-        seconds: record.config.duration_s,
+        seconds,
         verdict: o.verdict,
         required: o.required,
         message: format!(
-            "{} {} against {}",
+            "{} {} against {}{}",
             o.metric,
             if o.measured.is_empty() { "not measured" } else { &o.measured },
-            o.threshold
+            o.threshold,
+            marked(&words::operation_marks(record, &o.operation))
         ),
         detail: &o.evidence,
     });
@@ -49,7 +57,7 @@ pub fn junit(record: &RunRecord) -> String {
         seconds: f.took_ms / 1e3,
         verdict: f.verdict,
         required: f.required,
-        message: f.answered.clone(),
+        message: format!("{}{}", f.answered, marked(&words::component_marks(record, &f.feature))),
         detail: &f.asked,
     });
     let (objectives, features): (Vec<_>, Vec<_>) = (objectives.collect(), features.collect());
@@ -69,6 +77,9 @@ pub fn junit(record: &RunRecord) -> String {
             counts(cases.iter()),
             xml(record.started_at.trim_end_matches('Z'))
         ));
+        if *name == "run" {
+            push_properties(&mut out, record, seconds);
+        }
         for case in cases {
             push_case(&mut out, case);
         }
@@ -76,6 +87,35 @@ pub fn junit(record: &RunRecord) -> String {
     }
     out.push_str("</testsuites>\n");
     out
+}
+
+/// Marks behind a figure; empty without any.
+fn marked(marks: &[String]) -> String {
+    if marks.is_empty() { String::new() } else { format!(" ({})", marks.join(", ")) }
+}
+
+fn push_properties(out: &mut String, record: &RunRecord, seconds: f64) {
+    let mut properties: Vec<(String, String)> = Vec::new();
+    properties.extend(words::marks(record).into_iter().map(|mark| ("mark".to_owned(), mark)));
+    properties.extend(record.implementations.iter().map(|i| {
+        let what = format!("{} {} ({})", i.name, i.version, i.fidelity);
+        (format!("implementation.{}", i.component), what)
+    }));
+    properties.push(("load".to_owned(), load::line(record, seconds)));
+    properties.push(("schedule".to_owned(), words::schedule(record)));
+    properties.push(("ledger".to_owned(), words::ledger(record)));
+    properties.push(("seed".to_owned(), record.config.seed.to_string()));
+    properties.push(("configuration".to_owned(), record.config.hash.clone()));
+    properties.push(("tool_version".to_owned(), record.tool_version.clone()));
+    out.push_str("    <properties>\n");
+    for (name, value) in properties {
+        out.push_str(&format!(
+            "      <property name=\"{}\" value=\"{}\"/>\n",
+            xml(&name),
+            xml(&value)
+        ));
+    }
+    out.push_str("    </properties>\n");
 }
 
 /// What a case is to a CI system.
@@ -131,6 +171,25 @@ fn push_case(out: &mut String, case: &Case<'_>) {
 mod tests {
     use super::*;
     use crate::testing;
+
+    #[test]
+    fn marks_and_fidelities_stand_in_the_properties() {
+        let mut record = testing::record();
+        record.config.scale = 0.5;
+        let xml = junit(&record);
+        for property in [
+            "<property name=\"mark\" value=\"fake s3\"/>",
+            "<property name=\"mark\" value=\"load ×0.5\"/>",
+            "<property name=\"implementation.s3\" value=\"s3s-fs 0.14.1 (fake)\"/>",
+            "<property name=\"implementation.redis\" value=\"Redis 8.0.2 (real)\"/>",
+        ] {
+            assert_eq!(xml.matches(property).count(), 1, "{property} in {xml}");
+        }
+        let suite = xml.find("<testsuite name=\"run\"").unwrap();
+        let (properties, case) =
+            (xml.find("<properties>").unwrap(), xml.find("<testcase").unwrap());
+        assert!(suite < properties && properties < case, "before the cases, as the format wants");
+    }
 
     #[test]
     fn each_verdict_is_what_a_ci_system_calls_it() {

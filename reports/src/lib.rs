@@ -10,6 +10,7 @@ mod escape;
 pub mod html;
 pub mod judge;
 pub mod junit;
+mod load;
 pub mod markdown;
 pub mod plots;
 pub mod read;

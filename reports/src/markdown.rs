@@ -3,12 +3,13 @@
 use crate::escape::markdown;
 use crate::read::Run;
 use crate::record::{RunRecord, Verdict};
-use crate::units;
-use crate::words;
+use crate::{load, units, words};
 
 /// GitHub's limit is 65,536 characters; this leaves room for a frame around it.
 const MOST_BYTES: usize = 60_000;
 const MOST_ROWS: usize = 40;
+/// It takes operations as independent, see [`words::ASSUMPTION`].
+const BOUND: &str = "upper bound if independent (99 %)";
 
 /// The Markdown text of a run, under 60 kB. Foreign text in it cannot begin a tag, a link or a
 /// mention.
@@ -46,13 +47,14 @@ fn with_rows(run: &Run, rows: usize) -> String {
         out.push_str(&format!("- {}\n", text(reason)));
     }
     out.push('\n');
+    let measured_s = run.measured_s();
     out.push_str(&format!(
-        "{}. Measured for {} after {} of warm-up; {} of the schedule held; ledger {}.\n\n",
-        text(&words::load(record)),
-        units::seconds(record.config.duration_s),
+        "{}. Measured for {} after {} of warm-up; schedule {}; ledger {}.\n\n",
+        text(&load::line(record, measured_s)),
+        units::seconds(measured_s),
         units::seconds(record.config.warmup_s),
-        units::percent(record.generator.held),
-        words::ledger_state(record)
+        text(&words::schedule(record)),
+        text(&words::ledger(record))
     ));
     objectives(&mut out, record, rows);
     features(&mut out, record, rows);
@@ -139,9 +141,11 @@ fn objectives(out: &mut String, record: &RunRecord, most: usize) {
             ]
         })
         .collect();
-    let headers =
-        ["verdict", "objective", "origin", "threshold", "measured", "at most (99 %)", "samples"];
+    let headers = ["verdict", "objective", "origin", "threshold", "measured", BOUND, "samples"];
     table(out, "Objectives", &headers, 3, rows, most);
+    if !record.objectives.is_empty() {
+        out.push_str(&format!("{}\n\n", words::ASSUMPTION));
+    }
 }
 
 fn features(out: &mut String, record: &RunRecord, most: usize) {
@@ -175,32 +179,48 @@ fn ledger(out: &mut String, record: &RunRecord, most: usize) {
         .collect();
     let headers = ["hop", "reached", "lost", "duplicated", "reordered", "corrupted"];
     table(out, "Ledger", &headers, 1, rows, most);
+    let checks = record.ledger.checks.iter();
+    let rows = checks
+        .map(|c| {
+            let equal = if c.ok { "yes" } else { "**no**" };
+            vec![text(&c.what), text(&c.expected), text(&c.found), equal.to_owned()]
+        })
+        .collect();
+    let headers = ["at rest", "by the ledger", "in the store", "equal"];
+    table(out, "Store checks", &headers, 1, rows, most);
 }
 
 fn operations(out: &mut String, run: &Run, most: usize) {
     let seconds = run.measured_s();
-    let dur = |ns: u64| units::duration_ns(ns as f64);
-    let rows = run
+    let rows: Vec<Vec<String>> = run
         .record
         .operations
         .iter()
         .map(|o| {
+            let largest = match o.response.count {
+                0 => words::NONE.to_owned(),
+                _ => units::duration_ns(o.response.max_ns as f64),
+            };
             vec![
                 with_marks(&o.name, &words::operation_marks(&run.record, &o.name)),
                 units::count(o.completed),
                 units::count(words::errors(o)),
-                units::rate(o.completed as f64 / seconds),
-                dur(o.response.p50_ns),
-                dur(o.response.p99_ns),
-                dur(o.response.p999_ns),
-                dur(o.response.max_ns),
-                dur(o.service.p99_ns),
+                words::per_s(o.completed, seconds),
+                words::percentile(&o.response, 0.5),
+                words::percentile(&o.response, 0.99),
+                words::percentile(&o.response, 0.999),
+                largest,
+                words::percentile(&o.service, 0.99),
             ]
         })
         .collect();
     let headers =
         ["operation", "completed", "errors", "/s", "p50", "p99", "p99.9", "max", "service p99"];
+    let some = !rows.is_empty();
     table(out, "Operations (response time)", &headers, 1, rows, most);
+    if some {
+        out.push_str(&format!("{}\n\n", words::percentile_note()));
+    }
 }
 
 fn components(out: &mut String, record: &RunRecord, most: usize) {
@@ -254,12 +274,29 @@ mod tests {
         let text = markdown_report(&testing::run());
         for part in [
             "# ✅ PASS: small on local",
-            "kafka.publish",
+            "bus.publish",
             "**fake s3**",
+            "| rows in lineage_events | 58514 | 58514 | yes |",
+            "of 11.57 MB/s planned",
+            "upper bound if independent",
+            "too few samples to claim the percentile",
             "Repeat it: `odg-bench run",
         ] {
             assert!(text.replace('\\', "").contains(part), "{part} in\n{text}");
         }
+    }
+
+    #[test]
+    fn percentiles_that_too_few_samples_stand_behind_are_dashes() {
+        let mut run = testing::run();
+        run.record.operations.truncate(1);
+        run.record.operations[0].response.count = 100;
+        run.record.operations[0].service.count = 100;
+        let text = markdown_report(&run);
+        let row = text.lines().find(|l| l.starts_with("| bus.publish |")).unwrap();
+        let cells: Vec<&str> = row.split(" | ").collect();
+        assert!(cells[4].ends_with('s') && cells[7].ends_with('s'), "p50 and maximum: {row}");
+        assert!(cells[5] == "–" && cells[6] == "–" && cells[8].starts_with('–'), "{row}");
     }
 
     #[test]

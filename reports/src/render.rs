@@ -22,7 +22,8 @@ pub struct RenderedPaths {
 }
 
 /// Makes `report.html`, `report.md`, `junit.xml` and `plots/*.svg` from the other files of a run
-/// directory, and replaces those that are there. `run.json` is never written.
+/// directory, and replaces those that are there; charts of an earlier rendering that have no place
+/// in this one are removed. `run.json` is never written.
 ///
 /// # Errors
 /// The run cannot be read ([`Run::open`]), a chart or page cannot be made, or a file cannot be
@@ -38,6 +39,7 @@ pub fn render_all(dir: &Path) -> Result<RenderedPaths, RecordError> {
         write_atomically(&path, chart.standalone().as_bytes(), false)?;
         plots.push(path);
     }
+    remove_stale(&plots_dir, &plots)?;
     let paths = RenderedPaths {
         html: dir.join("report.html"),
         markdown: dir.join("report.md"),
@@ -48,4 +50,18 @@ pub fn render_all(dir: &Path) -> Result<RenderedPaths, RecordError> {
     write_atomically(&paths.markdown, markdown::markdown_report(&run).as_bytes(), false)?;
     write_atomically(&paths.junit, junit::junit(&run.record).as_bytes(), false)?;
     Ok(paths)
+}
+
+/// Removes charts that an earlier rendering left and this one did not write again. Only files that
+/// are named as charts are touched.
+fn remove_stale(plots_dir: &Path, written: &[PathBuf]) -> Result<(), RecordError> {
+    let io = |e| RecordError::io(plots_dir, e);
+    for entry in fs::read_dir(plots_dir).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        let slug = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.strip_suffix(".svg"));
+        if slug.is_some_and(plots::is_slug) && !written.contains(&path) {
+            fs::remove_file(&path).map_err(|e| RecordError::io(&path, e))?;
+        }
+    }
+    Ok(())
 }

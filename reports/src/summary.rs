@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
-use crate::record::{LatencySummary, ResourceRow, ResourceSummary, SeriesRow};
+use crate::record::{
+    LatencySummary, ResourceRow, ResourceSummary, RunRecord, RunState, SeriesRow, TimelineEvent,
+};
 use crate::stats::batch_means;
 
 /// The figures of a histogram of nanoseconds.
@@ -12,8 +14,8 @@ use crate::stats::batch_means;
 /// Percentiles are the histogram's: each is the highest value that its bucket can hold, so a figure
 /// is never better than what was recorded, and at most one bucket (0.1 % at three significant
 /// digits) worse. Smallest and largest are read from the counts too, not from the histogram's own
-/// note of them, which `Histogram::clear` leaves at that of an earlier interval. `mean_ci95_ns` stays empty here: a histogram has lost the order of its samples,
-/// see [`mean_ci95_ns`].
+/// note of them, which `Histogram::clear` leaves at that of an earlier interval. `mean_ci95_ns`
+/// stays empty here: a histogram has lost the order of its samples, see [`mean_ci95_ns`].
 #[must_use]
 pub fn latency_summary(histogram: &Histogram<u64>, out_of_range: u64) -> LatencySummary {
     if histogram.is_empty() {
@@ -34,18 +36,85 @@ pub fn latency_summary(histogram: &Histogram<u64>, out_of_range: u64) -> Latency
     }
 }
 
-/// Half-widths of the 95 % confidence intervals of an operation's mean (response, service) in
-/// nanoseconds, by batch means over the intervals of the measured part that completed something.
-/// Absent where there are too few intervals.
+/// Length of the measured part in seconds, as it really was; 0 where nothing was measured.
+///
+/// It ends at the first of the events `load_end`, `interrupted` and `component_died`, or where the
+/// record has none, at the last measured row of `series`; without rows a complete run is taken at
+/// its word. It is never longer than configured: rows of the drain hold operations that were due
+/// before.
 #[must_use]
-pub fn mean_ci95_ns(rows: &[SeriesRow], operation: &str) -> (Option<f64>, Option<f64>) {
-    let (mut response, mut service) = (Vec::new(), Vec::new());
-    for row in rows.iter().filter(|r| r.measured && r.completed > 0 && r.operation == operation) {
-        response.push(row.response_mean_us * 1e3);
-        service.push(row.service_mean_us * 1e3);
+pub fn measured_s(record: &RunRecord, series: &[SeriesRow]) -> f64 {
+    let c = &record.config;
+    let ends = |e: &&TimelineEvent| {
+        matches!(e.kind.as_str(), "load_end" | "interrupted" | "component_died")
+    };
+    let marked = record.events.iter().filter(ends).map(|e| e.t_s).reduce(f64::min);
+    let seen = || series.iter().filter(|r| r.measured).map(|r| r.t_s).reduce(f64::max);
+    let measured = match marked.or_else(seen) {
+        Some(end_s) => end_s - c.warmup_s,
+        None if record.state == RunState::Complete => c.duration_s,
+        None => 0.0,
+    };
+    // Edited files can hold any figure; `min` and `max` pass over NaN.
+    measured.min(c.duration_s).max(0.0)
+}
+
+/// The mean of one interval of one operation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct IntervalMean {
+    /// End, in seconds since the run's epoch.
+    pub end_s: f64,
+    /// Length in seconds.
+    pub dt_s: f64,
+    /// Operations that completed in it.
+    pub completed: u64,
+    /// Their mean time, in nanoseconds.
+    pub mean_ns: f64,
+}
+
+impl IntervalMean {
+    /// A row's response time.
+    #[must_use]
+    pub fn response(row: &SeriesRow) -> Self {
+        Self::of(row, row.response_mean_us)
     }
-    let half_width = |means: &[f64]| batch_means(means).map(|ci| ci.half_width95);
-    (half_width(&response), half_width(&service))
+
+    /// A row's service time.
+    #[must_use]
+    pub fn service(row: &SeriesRow) -> Self {
+        Self::of(row, row.service_mean_us)
+    }
+
+    fn of(row: &SeriesRow, mean_us: f64) -> Self {
+        Self { end_s: row.t_s, dt_s: row.dt_s, completed: row.completed, mean_ns: mean_us * 1e3 }
+    }
+}
+
+/// Interval lengths in seconds that are near enough to the one second that is meant.
+const WHOLE_S: std::ops::RangeInclusive<f64> = 0.5..=1.5;
+
+/// Half-width in nanoseconds of the 95 % confidence interval of the mean over all operations, by
+/// batch means over the intervals of the measured part, in order. Absent with fewer than 16 usable
+/// intervals.
+///
+/// Intervals weigh by their operations, as in the mean itself: with M = Σ nᵢ mᵢ ÷ Σ nᵢ, batch means
+/// are taken of M + nᵢ (mᵢ − M) ÷ n̄, whose mean is M and whose variance is that of the ratio
+/// estimator (Cochran, *Sampling Techniques*, 3rd ed. (1977), ch. 6). Left out are intervals that
+/// completed nothing, those of another length than about a second (a stalled machine, the
+/// remainder at the end), and those that end after `load_end_s`: a drain is no steady state.
+#[must_use]
+pub fn mean_ci95_ns(intervals: &[IntervalMean], load_end_s: f64) -> Option<f64> {
+    let usable: Vec<(f64, f64)> = intervals
+        .iter()
+        .filter(|i| i.completed > 0 && WHOLE_S.contains(&i.dt_s))
+        // Intervals are cut a few milliseconds late.
+        .filter(|i| i.end_s <= load_end_s + 0.5)
+        .map(|i| (i.completed as f64, i.mean_ns))
+        .collect();
+    let (n, sum) = usable.iter().fold((0.0, 0.0), |(n, sum), (ni, mi)| (n + ni, sum + ni * mi));
+    let (mean, mean_n) = (sum / n, n / usable.len() as f64);
+    let linear: Vec<f64> = usable.iter().map(|(ni, mi)| mean + ni * (mi - mean) / mean_n).collect();
+    batch_means(&linear).map(|ci| ci.half_width95)
 }
 
 /// Resource use per component over the rows with `from_s < t_s <= to_s` (seconds since the epoch).
@@ -127,6 +196,59 @@ mod tests {
         h.record(2_000).unwrap();
         let s = latency_summary(&h, 0);
         assert_eq!((s.min_ns, s.max_ns), (2_000, 2_000));
+    }
+
+    fn interval(end_s: u32, completed: u64, mean_ns: f64) -> IntervalMean {
+        IntervalMean { end_s: f64::from(end_s), dt_s: 1.0, completed, mean_ns }
+    }
+
+    #[test]
+    fn intervals_of_equal_weight_give_the_batch_means_of_their_means() {
+        let means: Vec<f64> = (0..40).map(|i| 1e6 + f64::from(i * 7919 % 101) * 1e3).collect();
+        let all: Vec<IntervalMean> = (1..).zip(&means).map(|(t, m)| interval(t, 50, *m)).collect();
+        let got = mean_ci95_ns(&all, 40.0).unwrap();
+        let expected = batch_means(&means).unwrap().half_width95;
+        assert!((got / expected - 1.0).abs() < 1e-9, "{got} against {expected}");
+    }
+
+    #[test]
+    fn an_interval_weighs_by_its_operations_and_odd_ones_are_left_out() {
+        let steady: Vec<IntervalMean> =
+            (1..=40).map(|t| interval(t, 1_000, 1e6 + f64::from(t % 3) * 1e4)).collect();
+        let plain = mean_ci95_ns(&steady, 40.0).unwrap();
+        let mut rare = steady.clone();
+        // One slow operation hardly moves the mean of 40,000, and hardly widens its interval.
+        rare[7] = interval(8, 1, 9e6);
+        assert!(mean_ci95_ns(&rare, 40.0).unwrap() < 2.0 * plain);
+        let mut odd = steady.clone();
+        odd.push(IntervalMean { end_s: 40.1, dt_s: 0.1, completed: 900, mean_ns: 9e9 });
+        odd.push(interval(41, 900, 9e9));
+        odd.push(interval(39, 0, f64::NAN));
+        assert_eq!(mean_ci95_ns(&odd, 40.0), Some(plain));
+        assert_eq!(mean_ci95_ns(&steady[..15], 40.0), None);
+        assert_eq!(mean_ci95_ns(&[], 40.0), None);
+    }
+
+    #[test]
+    fn what_was_measured_ends_with_the_load_and_not_with_the_plan() {
+        let mut record = crate::testing::record();
+        let event =
+            |t_s: f64, kind: &str| TimelineEvent { t_s, kind: kind.into(), text: String::new() };
+        record.events = vec![event(65.01, "load_end")];
+        assert_eq!(measured_s(&record, &[]), 60.0, "never more than planned");
+        record.events = vec![event(22.5, "component_died"), event(23.0, "load_end")];
+        assert_eq!(measured_s(&record, &[]), 17.5);
+        record.events = vec![event(3.0, "interrupted")];
+        assert_eq!(measured_s(&record, &[]), 0.0, "in the warm-up nothing was measured");
+        record.events = vec![event(5.0, "warmup_end"), event(f64::NAN, "load_end")];
+        assert!(measured_s(&record, &[]).is_finite());
+        record.events.clear();
+        let row = |t_s, measured| SeriesRow { t_s, measured, ..SeriesRow::default() };
+        let rows = [row(5.0, false), row(15.0, true), row(12.0, true)];
+        assert_eq!(measured_s(&record, &rows), 10.0);
+        assert_eq!(measured_s(&record, &[]), 60.0);
+        record.state = RunState::Interrupted;
+        assert_eq!(measured_s(&record, &[]), 0.0);
     }
 
     #[test]

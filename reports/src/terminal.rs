@@ -2,58 +2,91 @@
 
 use crate::escape;
 use crate::record::{Fidelity, RunRecord, Verdict};
-use crate::units;
-use crate::words;
+use crate::summary::measured_s;
+use crate::{load, units, words};
 
-const MOST_OBJECTIVES: usize = 5;
+const MOST_LINES: usize = 24;
 const MOST_REASONS: usize = 3;
+/// Lines that the objectives want: a gap, the head, and a few rows.
+const OBJECTIVES_WANT: usize = 6;
 
 /// The run on one screen: at most 24 lines of at most `width` columns (at least 60 are used), with
-/// ANSI colours if `colour`.
+/// ANSI colours if `colour`. What does not fit is cut with a `…` and is in the report.
 #[must_use]
 pub fn one_screen(record: &RunRecord, width: usize, colour: bool) -> String {
-    let mut screen = Screen { width: width.max(60), colour, out: String::new() };
+    let screen = || Screen { width: width.max(60), colour, wrap: 1, lines: Vec::new() };
+    let mut below = screen();
+    facts(&mut below, record);
+    // Long sentences are wrapped as far as that leaves room for the objectives.
+    let wants = if record.objectives.is_empty() { 0 } else { OBJECTIVES_WANT };
+    let mut above = screen();
+    for wrap in [3, 2, 1] {
+        above = Screen { wrap, ..screen() };
+        verdict(&mut above, record);
+        if above.lines.len() + below.lines.len() + wants <= MOST_LINES {
+            break;
+        }
+    }
+    let room = MOST_LINES.saturating_sub(above.lines.len() + below.lines.len());
+    objectives(&mut above, record, room);
+    above.lines.append(&mut below.lines);
+    above.lines.concat()
+}
+
+/// The verdict and why.
+fn verdict(screen: &mut Screen, record: &RunRecord) {
     screen.verdict(record.verdict, &words::sentence(record));
-    screen.plain(&format!("Run {}, {}", record.run_id, duration(record)));
+    screen.plain(&format!(
+        "Run {}, {} measured after {} of warm-up",
+        record.run_id,
+        units::seconds(measured_s(record, &[])),
+        units::seconds(record.config.warmup_s)
+    ));
     let marks = words::marks(record);
     if !marks.is_empty() {
         screen.plain(&format!("Marked: {}", marks.join(", ")));
     }
-    for reason in record.reasons.iter().take(MOST_REASONS) {
-        screen.plain(&format!("- {reason}"));
+    for (i, reason) in record.reasons.iter().take(MOST_REASONS).enumerate() {
+        if i == 0 {
+            screen.wrapped("- ", reason);
+        } else {
+            screen.plain(&format!("- {reason}"));
+        }
     }
-    more(&mut screen, record.reasons.len(), MOST_REASONS, "reasons");
+    more(screen, record.reasons.len(), MOST_REASONS, "reasons");
+}
 
-    if !record.objectives.is_empty() {
-        screen.blank();
-        screen.dim(&row("", "objective", "measured", "threshold", "at most", "samples"));
+/// A table of as many objectives as there is room for.
+fn objectives(screen: &mut Screen, record: &RunRecord, room: usize) {
+    if record.objectives.is_empty() {
+        return;
     }
+    screen.blank();
+    screen.dim(&row("objective", "measured", "threshold", "bound", "samples"));
+    let rows = room.saturating_sub(2);
+    let all = record.objectives.len();
+    let shown = if all <= rows { all } else { rows.saturating_sub(1) };
     // What failed comes first, so that it is never among the rows left out.
     let mut objectives: Vec<_> = record.objectives.iter().collect();
     objectives.sort_by_key(|o| std::cmp::Reverse(o.verdict));
-    for o in objectives.iter().take(MOST_OBJECTIVES) {
+    for o in objectives.iter().take(shown) {
         let metric = o.metric.split(' ').next().unwrap_or_default();
         let name = format!("{} {metric}", o.operation);
         let measured = if o.measured.is_empty() { "none" } else { &o.measured };
-        let bound = o.upper99.as_deref().unwrap_or("–");
+        let bound = o.upper99.as_deref().unwrap_or(words::NONE);
         let samples = units::count(o.samples);
-        screen.verdict(o.verdict, &row("", &name, measured, &o.threshold, bound, &samples));
+        screen.verdict(o.verdict, &row(&name, measured, &o.threshold, bound, &samples));
     }
-    more(&mut screen, objectives.len(), MOST_OBJECTIVES, "objectives");
+    more(screen, all, shown, "objectives");
+}
 
+/// What the verdict stands on.
+fn facts(screen: &mut Screen, record: &RunRecord) {
     screen.blank();
-    screen.plain(&format!("Load      {}", words::load(record)));
-    let g = &record.generator;
-    screen.plain(&format!(
-        "Schedule  {} held, lag p99 {}, {} of its ceiling",
-        units::percent(g.held),
-        units::duration_ns(g.lag.p99_ns as f64),
-        units::percent(g.utilisation)
-    ));
-    let chain = words::ledger_chain(record);
-    if !chain.is_empty() {
-        screen.plain(&format!("Ledger    {}: {chain}", words::ledger_state(record)));
-    }
+    let load = load::load(record, measured_s(record, &[]));
+    screen.plain(&format!("Load      {}, {}, {}", load.bytes, load.events, load::volume(record)));
+    screen.plain(&format!("Schedule  {}", words::schedule(record)));
+    screen.plain(&format!("Ledger    {}", words::ledger(record)));
     if !record.features.is_empty() {
         screen.plain(&format!("Features  {}", features(record)));
     }
@@ -68,16 +101,6 @@ pub fn one_screen(record: &RunRecord, width: usize, colour: bool) -> String {
         screen.plain(&format!("Warning   {of}{}", w.text));
         screen.plain(&format!("          {}", w.action));
     }
-    screen.out
-}
-
-fn duration(record: &RunRecord) -> String {
-    let c = &record.config;
-    format!(
-        "{} measured after {} of warm-up",
-        units::seconds(c.duration_s),
-        units::seconds(c.warmup_s)
-    )
 }
 
 /// What answered, a line per fidelity.
@@ -118,8 +141,8 @@ fn features(record: &RunRecord) -> String {
     parts.join(", ")
 }
 
-fn row(lead: &str, name: &str, measured: &str, threshold: &str, bound: &str, n: &str) -> String {
-    format!("{lead}{name:<22}{measured:>10}{threshold:>12}{bound:>10}{n:>11}")
+fn row(name: &str, measured: &str, threshold: &str, bound: &str, n: &str) -> String {
+    format!("{name:<22}{measured:>10}{threshold:>12}{bound:>10}{n:>11}")
 }
 
 fn more(screen: &mut Screen, all: usize, shown: usize, what: &str) {
@@ -131,7 +154,9 @@ fn more(screen: &mut Screen, all: usize, shown: usize, what: &str) {
 struct Screen {
     width: usize,
     colour: bool,
-    out: String,
+    /// Most lines that a sentence may take.
+    wrap: usize,
+    lines: Vec<String>,
 }
 
 impl Screen {
@@ -140,7 +165,6 @@ impl Screen {
 
     fn verdict(&mut self, verdict: Verdict, text: &str) {
         let label = format!("{verdict:<width$}", width = Self::LABEL);
-        let text = self.cut(text, self.width - Self::LABEL);
         let code = match verdict {
             Verdict::Pass => "32",
             Verdict::Fail => "31",
@@ -148,17 +172,27 @@ impl Screen {
             Verdict::Inconclusive => "33",
             Verdict::NotVerified => "2",
         };
-        if self.colour {
-            self.out.push_str(&format!("\x1b[1;{code}m{label}\x1b[0m{text}\n"));
-        } else {
-            self.out.push_str(&format!("{label}{text}\n"));
+        for (i, text) in self.split(text, self.width - Self::LABEL).iter().enumerate() {
+            self.lines.push(match (i, self.colour) {
+                (0, true) => format!("\x1b[1;{code}m{label}\x1b[0m{text}\n"),
+                (0, false) => format!("{label}{text}\n"),
+                _ => format!("{:width$}{text}\n", "", width = Self::LABEL),
+            });
+        }
+    }
+
+    /// A sentence on as many lines as it may take; those behind the first are indented.
+    fn wrapped(&mut self, lead: &str, text: &str) {
+        let indent = lead.chars().count();
+        for (i, text) in self.split(text, self.width - indent).iter().enumerate() {
+            let lead = if i == 0 { lead } else { "" };
+            self.lines.push(format!("{lead:<indent$}{text}\n"));
         }
     }
 
     fn plain(&mut self, text: &str) {
-        let text = self.cut(text, self.width);
-        self.out.push_str(&text);
-        self.out.push('\n');
+        let text = cut(&escape::terminal(text), self.width);
+        self.lines.push(format!("{text}\n"));
     }
 
     fn dim(&mut self, text: &str) {
@@ -168,28 +202,42 @@ impl Screen {
         } else {
             format!("{:width$}{text}", "", width = Self::LABEL)
         };
-        let text = self.cut(&indented, self.width);
-        if self.colour {
-            self.out.push_str(&format!("\x1b[2m{text}\x1b[0m\n"));
+        let text = cut(&escape::terminal(&indented), self.width);
+        self.lines.push(if self.colour {
+            format!("\x1b[2m{text}\x1b[0m\n")
         } else {
-            self.out.push_str(&format!("{text}\n"));
-        }
+            format!("{text}\n")
+        });
     }
 
     fn blank(&mut self) {
-        self.out.push('\n');
+        self.lines.push("\n".to_owned());
     }
 
-    fn cut(&self, text: &str, most: usize) -> String {
+    /// Lines of at most `most` columns, broken between words; the last one allowed is cut.
+    fn split(&self, text: &str, most: usize) -> Vec<String> {
         let text = escape::terminal(text);
-        let text = text.trim_end();
-        if text.chars().count() <= most {
-            return text.to_owned();
+        let mut rest = text.trim_end();
+        let mut lines = Vec::new();
+        while lines.len() + 1 < self.wrap && rest.chars().count() > most {
+            let end = rest.char_indices().nth(most + 1).map_or(rest.len(), |(at, _)| at);
+            let Some(at) = rest[..end].rfind(' ').filter(|at| *at > 0) else { break };
+            lines.push(rest[..at].trim_end().to_owned());
+            rest = rest[at..].trim_start();
         }
-        let mut out: String = text.chars().take(most.saturating_sub(1)).collect();
-        out.push('…');
-        out
+        lines.push(cut(rest, most));
+        lines
     }
+}
+
+fn cut(text: &str, most: usize) -> String {
+    let text = text.trim_end();
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let mut out: String = text.chars().take(most.saturating_sub(1)).collect();
+    out.push('…');
+    out
 }
 
 #[cfg(test)]
@@ -209,6 +257,33 @@ mod tests {
         let screen = one_screen(&record, 80, false);
         assert!(screen.lines().count() <= 24, "{} lines\n{screen}", screen.lines().count());
         assert!(screen.lines().all(|l| l.chars().count() <= 80), "{screen}");
+    }
+
+    #[test]
+    fn the_reason_of_a_pass_is_read_to_its_end_and_all_objectives_fit() {
+        let mut record = testing::record();
+        let objective = record.objectives[0].clone();
+        record.objectives.extend(vec![objective; 3]);
+        // On the real components, as a run that is published.
+        record.implementations.pop();
+        record.marks.clear();
+        let screen = one_screen(&record, 80, false);
+        assert!(screen.lines().count() <= 24, "{screen}");
+        assert!(screen.contains("the ledger balances\n"), "{screen}");
+        assert!(!screen.contains("more objectives"), "{screen}");
+    }
+
+    #[test]
+    fn figures_that_a_killed_run_never_wrote_are_not_shown_as_zero() {
+        let mut record = testing::record();
+        record.state = crate::record::RunState::Interrupted;
+        record.generator = crate::record::GeneratorSummary::default();
+        record.ledger = crate::record::LedgerSummary::default();
+        record.events.truncate(1);
+        let screen = one_screen(&record, 80, false);
+        assert!(screen.contains("Schedule  not recorded"), "{screen}");
+        assert!(screen.contains("Ledger    not recorded"), "{screen}");
+        assert!(screen.contains(", 0 s measured"), "{screen}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use crate::error::RecordError;
 use crate::read::Run;
-use crate::record::{RunState, SCHEMA_VERSION, Verdict};
+use crate::record::{RunState, SCHEMA_VERSION, SeriesRow, Verdict};
 use crate::store::{JOURNAL, LATENCY_LOG, RUN_JSON, SERIES};
 use crate::testing;
 use crate::{html, junit, markdown, plots, render_all};
@@ -69,6 +69,77 @@ fn a_killed_run_is_rebuilt_from_what_it_had_written() {
     assert!(!tmp.path().join(RUN_JSON).exists(), "a report invents no run.json");
     let page = fs::read_to_string(tmp.path().join("report.html")).unwrap();
     assert!(page.contains("<span class=\"mark\">interrupted</span>"));
+    // What only an orderly end writes down is not there, and nobody makes a figure of it.
+    let pages = ["report.html", "report.md", "junit.xml"];
+    for page in pages.map(|name| fs::read_to_string(tmp.path().join(name)).unwrap()) {
+        assert!(page.contains("not recorded") && !page.contains("0.0 %"), "{page}");
+    }
+}
+
+#[test]
+fn every_page_states_the_length_that_was_really_measured() {
+    let tmp = tempfile::tempdir().unwrap();
+    let (writer, mut record) = testing::write_without_end(tmp.path());
+    record.state = RunState::Aborted;
+    record.events.retain(|e| e.kind == "warmup_end");
+    record.events.push(crate::record::TimelineEvent {
+        t_s: 22.0,
+        kind: "component_died".into(),
+        text: "Kafka ended by itself".into(),
+    });
+    writer.finish(&record).unwrap();
+    let run = Run::open(tmp.path()).unwrap();
+    assert_eq!(run.measured_s(), 17.0);
+    render_all(tmp.path()).unwrap();
+    let read = |name: &str| fs::read_to_string(tmp.path().join(name)).unwrap();
+    assert!(read("report.html").contains("<span class=\"value\">17 s</span>"));
+    assert!(read("report.md").contains("Measured for 17 s after 5 s of warm-up"));
+    assert!(read("junit.xml").contains("time=\"17.000\""));
+    let screen = crate::terminal::one_screen(&run.record, 80, false);
+    assert!(screen.contains("17 s measured after 5 s of warm-up"), "{screen}");
+
+    let mut nothing = run;
+    nothing.record.events[1].t_s = 3.0;
+    let page = html::html_report(&nothing, plots::charts(&nothing).unwrap()).unwrap();
+    assert!(page.contains("<span class=\"value\">0 s</span>") && page.contains("Load, planned"));
+    let text = markdown::markdown_report(&nothing);
+    let row = text.lines().find(|l| l.starts_with("| bus.publish ")).unwrap();
+    assert_eq!(row.split(" | ").nth(3), Some("–"), "no rate over no time");
+}
+
+#[test]
+fn charts_of_an_earlier_rendering_are_removed_and_foreign_files_are_kept() {
+    let tmp = tempfile::tempdir().unwrap();
+    testing::write(tmp.path());
+    let plots = tmp.path().join("plots");
+    fs::create_dir(&plots).unwrap();
+    for name in ["latency-42-gone.svg", "throughput-01-bus.svg", "notes.svg", "latency-42-gone.png"]
+    {
+        fs::write(plots.join(name), "old").unwrap();
+    }
+    let written = render_all(tmp.path()).unwrap().plots;
+    assert!(!plots.join("latency-42-gone.svg").exists());
+    assert!(!plots.join("throughput-01-bus.svg").exists());
+    assert!(plots.join("notes.svg").exists() && plots.join("latency-42-gone.png").exists());
+    assert!(written.iter().all(|path| path.exists()));
+}
+
+#[test]
+fn figures_of_rows_that_are_not_finite_are_said_too() {
+    let tmp = tempfile::tempdir().unwrap();
+    let (mut writer, record) = testing::write_without_end(tmp.path());
+    let row = SeriesRow {
+        t_s: 66.0,
+        dt_s: 1.0,
+        operation: "bus.publish".into(),
+        response_mean_us: f64::NAN,
+        ..SeriesRow::default()
+    };
+    writer.interval(&[row], &[]).unwrap();
+    writer.finish(&record).unwrap();
+    let warnings = Run::open(tmp.path()).unwrap().record.warnings;
+    let said = warnings.iter().find(|w| w.code == "not_finite").unwrap();
+    assert!(said.text.starts_with("1 figures"), "{}", said.text);
 }
 
 #[test]
@@ -76,8 +147,8 @@ fn a_torn_last_line_is_left_out_of_every_file_and_noted() {
     let tmp = tempfile::tempdir().unwrap();
     drop(testing::write_without_end(tmp.path()));
     append(&tmp.path().join(JOURNAL), r#"{"type":"interval","rows":[{"t_s":66"#);
-    append(&tmp.path().join(SERIES), "66.000,1.000,kafka.pub");
-    append(&tmp.path().join(LATENCY_LOG), "Tag=kafka.publish:response,65.000,1.0");
+    append(&tmp.path().join(SERIES), "66.000,1.000,bus.pub");
+    append(&tmp.path().join(LATENCY_LOG), "Tag=bus.publish:response,65.000,1.0");
     let run = Run::open(tmp.path()).unwrap();
     assert_eq!(run.notes.len(), 3, "{:?}", run.notes);
     assert_eq!(run.record.reasons, ["interrupted after 65 s"]);
@@ -207,7 +278,7 @@ fn an_edited_line_is_named_with_its_number() {
     let path = tmp.path().join(SERIES);
     let whole = fs::read_to_string(&path).unwrap();
     for absurd in ["NaN", "inf", "-1", "1e999"] {
-        append(&path, &format!("{absurd},1,kafka.publish,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0\n"));
+        append(&path, &format!("{absurd},1,bus.publish,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0\n"));
         assert!(error_of(tmp.path()).to_string().contains(absurd));
         fs::write(&path, &whole).unwrap();
     }
@@ -245,8 +316,7 @@ fn every_page_is_made_and_the_html_needs_no_network_and_no_script() {
                 || page[url.0..].starts_with("http-equiv")
         );
     }
-    for part in ["PASS", "kafka.publish", "58,514", "≤ 24.1 ms", "odg-bench run --profile small"]
-    {
+    for part in ["PASS", "bus.publish", "58,514", "≤ 24.1 ms", "odg-bench run --profile small"] {
         assert!(page.contains(part), "{part}");
     }
     for chart in &paths.plots {
@@ -266,12 +336,12 @@ fn marks_stand_at_the_top_and_beside_the_figures_they_touch() {
     run.record.state = RunState::Interrupted;
     let page = html::html_report(&run, plots::charts(&run).unwrap()).unwrap();
     let top = &page[..page.find("<main>").unwrap()];
-    for mark in ["fake s3", "load × 0.25", "interrupted"] {
+    for mark in ["fake s3", "load ×0.25", "interrupted"] {
         assert!(top.contains(&format!("<span class=\"mark\">{mark}</span>")), "{mark}");
     }
     let objectives =
         &page[page.find("id=\"objectives\"").unwrap()..page.find("id=\"features\"").unwrap()];
-    assert!(objectives.contains("s3.put <span class=\"mark\">fake</span> <span class=\"mark\">load × 0.25</span> <span class=\"mark\">interrupted</span>"), "{objectives}");
+    assert!(objectives.contains("s3.put <span class=\"mark\">fake</span> <span class=\"mark\">load ×0.25</span> <span class=\"mark\">interrupted</span>"), "{objectives}");
 }
 
 #[test]

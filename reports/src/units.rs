@@ -6,16 +6,37 @@ pub fn duration_ns(ns: f64) -> String {
     scaled(ns, &[(1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s")])
 }
 
+const BYTES: [(f64, &str); 6] =
+    [(1.0, "B"), (1e3, "kB"), (1e6, "MB"), (1e9, "GB"), (1e12, "TB"), (1e15, "PB")];
+
 /// Bytes in decimal units (`11.6 MB`).
 #[must_use]
 pub fn bytes(n: f64) -> String {
-    scaled(n, &[(1.0, "B"), (1e3, "kB"), (1e6, "MB"), (1e9, "GB"), (1e12, "TB"), (1e15, "PB")])
+    scaled(n, &BYTES)
 }
 
 /// Bytes per second in decimal units (`11.6 MB/s`).
 #[must_use]
 pub fn bytes_per_s(n: f64) -> String {
     format!("{}/s", bytes(n))
+}
+
+/// A rate beside the one it should have been, in the latter's unit and with enough digits to tell
+/// them apart (`11.46 of 11.57 MB/s`).
+#[must_use]
+pub fn bytes_per_s_of(realised: f64, planned: f64) -> String {
+    let (factor, unit) = unit_of(planned, &BYTES);
+    let digits = |n: f64| {
+        let n = n / factor;
+        match n.abs() {
+            _ if !n.is_finite() => "–".to_owned(),
+            m if m >= 999.5 => count(n.round().max(0.0) as u64),
+            m if m >= 99.95 => format!("{n:.1}"),
+            m if m >= 9.995 => format!("{n:.2}"),
+            _ => format!("{n:.3}"),
+        }
+    };
+    format!("{} of {} {unit}/s", digits(realised), digits(planned))
 }
 
 /// Memory in binary units (`512 MiB`).
@@ -78,8 +99,10 @@ pub fn percent(share: f64) -> String {
         return "–".to_owned();
     }
     let p = share * 100.0;
+    if p > 0.0 && p < 0.1 {
+        "< 0.1 %".to_owned()
     // 99.996 must not be printed as 100: a reader takes 100 % to mean all of it.
-    if (99.0..100.0).contains(&p) {
+    } else if (99.0..100.0).contains(&p) {
         format!("{:.2} %", (p * 100.0).floor() / 100.0)
     } else {
         format!("{p:.1} %")
@@ -94,19 +117,19 @@ pub fn percentile_name(share: f64) -> String {
     format!("p{p}")
 }
 
+/// The unit that a value is best told in.
+fn unit_of<'a>(value: f64, units: &[(f64, &'a str)]) -> (f64, &'a str) {
+    let magnitude = value.abs();
+    // 999.6 would print as 1000 of the smaller unit, so it moves up.
+    let fitting = units.iter().rev().find(|(factor, _)| magnitude >= factor * 0.9995);
+    fitting.or(units.first()).copied().unwrap_or((1.0, ""))
+}
+
 fn scaled(value: f64, units: &[(f64, &str)]) -> String {
     if !value.is_finite() {
         return "–".to_owned();
     }
-    let magnitude = value.abs();
-    let (factor, unit) = units
-        .iter()
-        .rev()
-        // 999.6 would print as 1000 of the smaller unit, so it moves up.
-        .find(|(factor, _)| magnitude >= factor * 0.9995)
-        .or(units.first())
-        .copied()
-        .unwrap_or((1.0, ""));
+    let (factor, unit) = unit_of(value, units);
     let scaled = value / factor;
     let number = if factor == 1.0 && scaled.fract() == 0.0 {
         format!("{scaled:.0}")
@@ -151,6 +174,9 @@ mod tests {
     #[test]
     fn sizes_and_rates_carry_their_units() {
         assert_eq!(bytes_per_s(11_574_074.0), "11.6 MB/s");
+        assert_eq!(bytes_per_s_of(11_463_000.0, 11_574_074.0), "11.46 of 11.57 MB/s");
+        assert_eq!(bytes_per_s_of(0.0, 999_900.0), "0.000 of 1.000 MB/s");
+        assert_eq!(bytes_per_s_of(f64::INFINITY, 0.0), "– of 0.000 B/s");
         assert_eq!(memory(536_870_912), "512 MiB");
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(count(123), "123");
@@ -163,6 +189,13 @@ mod tests {
         assert_eq!(percent(0.999_96), "99.99 %");
         assert_eq!(percent(1.0), "100.0 %");
         assert_eq!(percent(0.5), "50.0 %");
+    }
+
+    #[test]
+    fn a_small_share_never_reads_as_none_of_it() {
+        assert_eq!(percent(0.000_384), "< 0.1 %");
+        assert_eq!(percent(0.001), "0.1 %");
+        assert_eq!(percent(0.0), "0.0 %");
     }
 
     #[test]

@@ -1,29 +1,29 @@
 //! Sentences and badges that every report shares, so that a page, a pull request and a terminal say
 //! the same.
 
-use crate::escape;
-use crate::record::{Fidelity, OperationSummary, RunRecord, RunState, Verdict};
+use crate::judge::CONFIDENCE;
+use crate::record::{Fidelity, LatencySummary, OperationSummary, RunRecord, RunState, Verdict};
+use crate::stats::samples_needed;
 use crate::units;
+use crate::{escape, load};
 
 /// The verdict in plain words, without the reasons; with what the load and the stack were not.
 pub(crate) fn sentence(record: &RunRecord) -> String {
     let who = format!("{} on {}", record.profile, record.provider);
-    let factor = load_factor(record);
+    let factor = load::factor_of(record);
     let mut text = match record.verdict {
-        Verdict::Pass if is_scaled(factor) => {
-            let mut text = format!(
-                "{who} held its objectives at {} of the daily volume",
-                self::factor(factor)
-            );
+        Verdict::Pass if load::is_scaled(factor) => {
+            let mut text =
+                format!("{who} held its objectives at {} of the daily volume", load::times(factor));
             if factor < 1.0 {
                 text.push_str("; the full volume was not offered");
             }
             text + "."
         }
         Verdict::Pass => format!("{who} kept every promise that could be checked here."),
-        Verdict::Fail if is_scaled(factor) => format!(
+        Verdict::Fail if load::is_scaled(factor) => format!(
             "{who} did not keep what it promises, at {} of the daily volume.",
-            self::factor(factor)
+            load::times(factor)
         ),
         Verdict::Fail => format!("{who} did not keep what it promises."),
         Verdict::Invalid => {
@@ -50,32 +50,6 @@ pub(crate) fn sentence(record: &RunRecord) -> String {
     text
 }
 
-/// Offered load ÷ daily volume, as rates: 1 is the full volume.
-pub(crate) fn load_factor(record: &RunRecord) -> f64 {
-    record.config.scale * record.config.speedup
-}
-
-/// Whether the load was not the full one.
-pub(crate) fn is_scaled(factor: f64) -> bool {
-    factor.is_finite() && (factor - 1.0).abs() > 1e-6
-}
-
-/// A load factor (`×0.05`), to three significant digits.
-pub(crate) fn factor(factor: f64) -> String {
-    let digits = 10f64.powf(2.0 - factor.abs().log10().floor());
-    let rounded = (factor * digits).round() / digits;
-    format!("×{}", if rounded.is_finite() { rounded } else { factor })
-}
-
-/// The sentence for a load that was not the full one.
-pub(crate) fn other_volume(factor: f64) -> String {
-    let mut text = format!("the load was {} of the daily volume", self::factor(factor));
-    if factor < 1.0 {
-        text.push_str("; the full volume was not offered");
-    }
-    text
-}
-
 /// Marks of the whole run: those in the record, and those that its other fields imply.
 pub(crate) fn marks(record: &RunRecord) -> Vec<String> {
     let mut marks = record.marks.clone();
@@ -90,8 +64,8 @@ pub(crate) fn marks(record: &RunRecord) -> Vec<String> {
             imply(&[&mark], mark.clone());
         }
     }
-    if is_scaled(record.config.scale) {
-        imply(&["scale", "load"], format!("load × {}", record.config.scale));
+    if load::is_scaled(load::factor_of(record)) {
+        imply(&["scale", "load"], format!("load {}", load::times(load::factor_of(record))));
     }
     match record.state {
         RunState::Complete => {}
@@ -122,8 +96,8 @@ pub(crate) fn operation_marks(record: &RunRecord, operation: &str) -> Vec<String
             });
         }
     }
-    if is_scaled(record.config.scale) {
-        marks.push(format!("load × {}", record.config.scale));
+    if load::is_scaled(load::factor_of(record)) {
+        marks.push(format!("load {}", load::times(load::factor_of(record))));
     }
     match record.state {
         RunState::Complete => {}
@@ -162,36 +136,98 @@ pub(crate) fn error_kinds(operation: &OperationSummary) -> String {
     text.join(", ")
 }
 
-/// What was offered, in one line.
-pub(crate) fn load(record: &RunRecord) -> String {
-    let c = &record.config;
+/// Stands for a figure that a run without an orderly end has not written.
+pub(crate) const NOT_RECORDED: &str = "not recorded";
+
+/// Whether the generator's figures on itself were written: they are in the record's last version
+/// only, which a killed run never wrote.
+pub(crate) fn generator_known(record: &RunRecord) -> bool {
+    record.generator.scheduled > 0
+}
+
+/// How well the schedule was held, in one line.
+pub(crate) fn schedule(record: &RunRecord) -> String {
+    if !generator_known(record) {
+        return NOT_RECORDED.to_owned();
+    }
+    let g = &record.generator;
     format!(
-        "{}, {} events/s ({} a day × {}), {}",
-        units::bytes_per_s(c.offered_bytes_per_s),
-        units::rate(c.offered_events_per_s),
-        units::bytes(c.volume_bytes_per_day),
-        c.scale,
-        c.arrivals
+        "{} held, lag p99 {}, {} of its ceiling",
+        units::percent(g.held),
+        percentile(&g.lag, 0.99),
+        units::percent(g.utilisation)
     )
 }
 
-/// The ledger in one line: one count where every hop has the same, else one a hop; empty where no
-/// ledger was kept.
-pub(crate) fn ledger_chain(record: &RunRecord) -> String {
-    let hops = &record.ledger.hops;
-    let Some(first) = hops.first() else { return String::new() };
-    if hops.iter().all(|h| h.reached == first.reached) {
-        let names: Vec<&str> = hops.iter().map(|h| h.hop.as_str()).collect();
-        return format!("{} {}", units::count(first.reached), names.join(", "));
+/// A percentile (0.5, 0.99 or 0.999) of a summary; a dash where its samples cannot claim it at
+/// [`CONFIDENCE`].
+pub(crate) fn percentile(latency: &LatencySummary, share: f64) -> String {
+    let ns = match share {
+        s if s < 0.9 => latency.p50_ns,
+        s if s < 0.999 => latency.p99_ns,
+        _ => latency.p999_ns,
+    };
+    if latency.count < samples_needed(share, CONFIDENCE) {
+        NONE.to_owned()
+    } else {
+        units::duration_ns(ns as f64)
     }
-    let all = hops.iter().map(|h| format!("{} {}", h.hop, units::count(h.reached)));
-    all.collect::<Vec<_>>().join(" → ")
+}
+
+/// Stands for a figure that the samples do not give.
+pub(crate) const NONE: &str = "–";
+
+/// What [`NONE`] means among percentiles.
+pub(crate) fn percentile_note() -> String {
+    let needed = |share: f64| {
+        let n = units::count(samples_needed(share, CONFIDENCE));
+        format!("{n} for {}", units::percentile_name(share))
+    };
+    format!(
+        "{NONE} stands where there are too few samples to claim the percentile at 99 % confidence \
+         ({}, {}, {}).",
+        needed(0.5),
+        needed(0.99),
+        needed(0.999)
+    )
+}
+
+/// What the verdicts on objectives assume.
+pub(crate) const ASSUMPTION: &str = "Verdicts let operations within one second depend on each \
+    other (design effect, with seconds as clusters); the upper bound still takes every operation \
+    as independent, so the true uncertainty is at least that large.";
+
+/// `n` over `seconds`, with a dash where nothing was measured.
+pub(crate) fn per_s(n: u64, seconds: f64) -> String {
+    if seconds > 0.0 { units::rate(n as f64 / seconds) } else { NONE.to_owned() }
+}
+
+/// The ledger in one line: its word, then one count where every hop has the same, else one a hop,
+/// and what the bus refused.
+pub(crate) fn ledger(record: &RunRecord) -> String {
+    let mut text = ledger_state(record).to_owned();
+    let hops = &record.ledger.hops;
+    if let Some(first) = hops.first() {
+        let chain = if hops.iter().all(|h| h.reached == first.reached) {
+            let names: Vec<&str> = hops.iter().map(|h| h.hop.as_str()).collect();
+            format!("{} {}", units::count(first.reached), names.join(", "))
+        } else {
+            let all = hops.iter().map(|h| format!("{} {}", h.hop, units::count(h.reached)));
+            all.collect::<Vec<_>>().join(" → ")
+        };
+        text.push_str(&format!(": {chain}"));
+    }
+    if record.ledger.rejected > 0 {
+        text.push_str(&format!("; {} refused by the bus", units::count(record.ledger.rejected)));
+    }
+    text
 }
 
 /// The ledger's own word on itself.
 pub(crate) fn ledger_state(record: &RunRecord) -> &'static str {
     match (record.ledger.hops.is_empty(), record.ledger.balanced) {
-        (true, _) => "not kept",
+        (true, _) if record.state == RunState::Complete => "not kept",
+        (true, _) => NOT_RECORDED,
         (false, true) => "balances",
         (false, false) => "does not balance",
     }
@@ -209,7 +245,7 @@ mod tests {
         record.config.scale = 0.5;
         record.state = RunState::Interrupted;
         let got = marks(&record);
-        for word in ["fake s3", "load × 0.5", "interrupted"] {
+        for word in ["fake s3", "load ×0.5", "interrupted"] {
             assert!(got.iter().any(|m| m == word), "{word} in {got:?}");
         }
         record.marks = got.clone();
@@ -221,6 +257,51 @@ mod tests {
         let record = testing::record();
         assert_eq!(operation_marks(&record, "s3.put"), ["fake"]);
         assert_eq!(operation_marks(&record, "end_to_end"), ["fake s3"]);
-        assert!(operation_marks(&record, "kafka.publish").is_empty());
+        assert!(operation_marks(&record, "bus.publish").is_empty());
+    }
+
+    #[test]
+    fn a_pass_at_another_load_or_on_a_stand_in_says_so_in_its_sentence() {
+        let mut record = testing::record();
+        assert_eq!(
+            sentence(&record),
+            "small on local kept every promise that could be checked here. s3 (fake) was not the \
+             real component."
+        );
+        record.implementations.pop();
+        record.config.scale = 0.05;
+        assert_eq!(
+            sentence(&record),
+            "small on local held its objectives at ×0.05 of the daily volume; the full volume was \
+             not offered."
+        );
+        record.verdict = Verdict::Fail;
+        assert!(sentence(&record).contains("at ×0.05 of the daily volume"));
+    }
+
+    #[test]
+    fn a_percentile_without_the_samples_to_claim_it_is_a_dash() {
+        let of = |count| LatencySummary {
+            count,
+            p50_ns: 1,
+            p99_ns: 2,
+            p999_ns: 3,
+            ..Default::default()
+        };
+        assert_eq!(percentile(&of(6), 0.5), "–");
+        assert_eq!(percentile(&of(7), 0.5), "1 ns");
+        assert_eq!(percentile(&of(458), 0.99), "–");
+        assert_eq!(percentile(&of(459), 0.99), "2 ns");
+        assert_eq!(percentile(&of(4_602), 0.999), "–");
+        assert_eq!(percentile(&of(4_603), 0.999), "3 ns");
+        assert!(percentile_note().contains("7 for p50, 459 for p99, 4,603 for p99.9"));
+    }
+
+    #[test]
+    fn what_the_bus_refused_stands_in_the_ledgers_line() {
+        let mut record = testing::record();
+        assert!(!ledger(&record).contains("refused"));
+        record.ledger.rejected = 1_204;
+        assert!(ledger(&record).ends_with("registered; 1,204 refused by the bus"));
     }
 }

@@ -202,8 +202,8 @@ pub(super) fn operations(run: &Run) -> Vec<Operation> {
                 completed: count(o.completed),
                 errors: count(words::errors(o)),
                 error_kinds: kinds(o),
-                per_s: rate(o.completed as f64 / s),
-                bytes_per_s: if o.bytes == 0 {
+                per_s: words::per_s(o.completed, s),
+                bytes_per_s: if o.bytes == 0 || s <= 0.0 {
                     "–".into()
                 } else {
                     bytes_per_s(o.bytes as f64 / s)
@@ -213,11 +213,11 @@ pub(super) fn operations(run: &Run) -> Vec<Operation> {
                     .response
                     .mean_ci95_ns
                     .map_or(String::new(), |half| format!("± {}", duration_ns(half))),
-                p50: figure(&o.response, o.response.p50_ns),
-                p99: figure(&o.response, o.response.p99_ns),
-                p999: figure(&o.response, o.response.p999_ns),
+                p50: words::percentile(&o.response, 0.5),
+                p99: words::percentile(&o.response, 0.99),
+                p999: words::percentile(&o.response, 0.999),
                 max: figure(&o.response, o.response.max_ns),
-                service_p99: figure(&o.service, o.service.p99_ns),
+                service_p99: words::percentile(&o.service, 0.99),
                 wait: if o.response.count == 0 {
                     "–".into()
                 } else {

@@ -7,8 +7,8 @@ use crate::escape;
 use crate::plots::Charts;
 use crate::read::Run;
 use crate::record::{ObjectiveResult, RunRecord, Verdict, Warning};
-use crate::units::{bytes, bytes_per_s, count, duration_ns, memory, percent, rate, seconds};
-use crate::words;
+use crate::units::{bytes, count, duration_ns, memory, percent, rate, seconds};
+use crate::{load, words};
 
 /// Most rows of a table whose length the record decides.
 pub(super) const MOST_ROWS: usize = 200;
@@ -74,6 +74,7 @@ pub(super) struct Page {
     warnings: Vec<Warning>,
     notes: Vec<String>,
     objectives: Vec<Objective>,
+    assumption: &'static str,
     features: Vec<Feature>,
     ledger_state: String,
     ledger_class: &'static str,
@@ -81,6 +82,7 @@ pub(super) struct Page {
     hops: Vec<Hop>,
     checks: Vec<Check>,
     operations: Vec<Operation>,
+    percentile_note: String,
     left_out: Vec<String>,
     charts: Charts,
     generator: Vec<Fact>,
@@ -119,17 +121,19 @@ pub(super) fn page(run: &Run, charts: Charts) -> Page {
         warnings: r.warnings.iter().take(MOST_ROWS).cloned().collect(),
         notes: run.notes.clone(),
         objectives: rows::objectives(r),
+        assumption: words::ASSUMPTION,
         features: rows::features(r),
         ledger_state: words::ledger_state(r).to_owned(),
         ledger_class: match words::ledger_state(r) {
             "balances" => "pass",
-            "not kept" => "unseen",
-            _ => "fail",
+            "does not balance" => "fail",
+            _ => "unseen",
         },
         rejected: count(r.ledger.rejected),
         hops: rows::hops(r),
         checks: rows::checks(r),
         operations: rows::operations(run),
+        percentile_note: words::percentile_note(),
         left_out,
         charts,
         generator: generator(r),
@@ -154,13 +158,20 @@ fn headline(run: &Run) -> Vec<Fact> {
     let c = &r.config;
     let scaled: Vec<String> =
         words::marks(r).into_iter().filter(|m| m.to_lowercase().contains("load")).collect();
-    let load = fact("Offered load", bytes_per_s(c.offered_bytes_per_s))
-        .note(format!("{} events/s, {}", rate(c.offered_events_per_s), c.arrivals))
+    let measured_s = run.measured_s();
+    let offered = load::load(r, measured_s);
+    let name = if offered.realised { "Load, realised of planned" } else { "Load, planned" };
+    let load = fact(name, offered.bytes.trim_end_matches(" planned"))
+        .note(format!("{}, {}", offered.events, c.arrivals))
         .marks(&scaled);
-    let measured = fact("Measured for", seconds(run.measured_s()))
+    let measured = fact("Measured for", seconds(measured_s))
         .note(format!("after {} of warm-up", seconds(c.warmup_s)));
-    let held = fact("Schedule held", percent(r.generator.held))
-        .note(format!("lag p99 {}", duration_ns(r.generator.lag.p99_ns as f64)));
+    let held = if words::generator_known(r) {
+        fact("Schedule held", percent(r.generator.held))
+            .note(format!("lag p99 {}", words::percentile(&r.generator.lag, 0.99)))
+    } else {
+        fact("Schedule held", words::NOT_RECORDED)
+    };
     let last = r.ledger.hops.last().map_or(0, |h| h.reached);
     let first = r.ledger.hops.first().map_or(0, |h| h.reached);
     let ledger = if r.ledger.hops.is_empty() {
@@ -191,13 +202,13 @@ fn headline(run: &Run) -> Vec<Fact> {
 
 fn generator(r: &RunRecord) -> Vec<Fact> {
     let g = &r.generator;
-    vec![
+    let facts = vec![
         fact("Arrivals scheduled", count(g.scheduled)),
         fact("Handed over", count(g.dispatched)).note(format!("{} held", percent(g.held))),
         fact("Dropped", count(g.dropped)).note("any at all makes the run INVALID"),
-        fact("Lag of the schedule, p99", duration_ns(g.lag.p99_ns as f64)).note(format!(
+        fact("Lag of the schedule, p99", words::percentile(&g.lag, 0.99)).note(format!(
             "p50 {}, largest {}",
-            duration_ns(g.lag.p50_ns as f64),
+            words::percentile(&g.lag, 0.5),
             duration_ns(g.lag.max_ns as f64)
         )),
         fact("Own ceiling", format!("{}/s", rate(g.ceiling_events_per_s)))
@@ -206,7 +217,11 @@ fn generator(r: &RunRecord) -> Vec<Fact> {
         fact("Memory, peak", memory(g.peak_rss_bytes)),
         fact("Longest queue", count(g.peak_backlog)).note("arrivals waiting for a lane"),
         fact("Real-time pacing", if g.realtime_pacing { "yes" } else { "no" }),
-    ]
+    ];
+    if words::generator_known(r) {
+        return facts;
+    }
+    facts.into_iter().map(|f| fact(&f.name, words::NOT_RECORDED)).collect()
 }
 
 fn host(r: &RunRecord) -> Vec<Fact> {

@@ -5,7 +5,7 @@ use crate::record::{
     FeatureResult, HopSummary, LedgerSummary, OperationSummary, RunState, Verdict,
 };
 use crate::units::count;
-use crate::words;
+use crate::{load, words};
 
 /// The kind of error under which operations stand that had not ended when draining did. In an
 /// interrupted run these are no failures: nobody waited for them.
@@ -40,8 +40,8 @@ fn unbalanced(evidence: &Evidence<'_>, ledger: &LedgerSummary) -> Option<String>
     };
     let (lost, twice, bad) = (sum(|h| h.lost), sum(|h| h.duplicated), sum(|h| h.corrupted));
     // An interrupted run leaves events on their way, so there "lost" may mean "not there yet".
-    let at_rest = evidence.state != RunState::Interrupted;
-    if bad == 0 && !(at_rest && !ledger.hops.is_empty()) {
+    let not_at_rest = evidence.state == RunState::Interrupted;
+    if bad == 0 && (not_at_rest || ledger.hops.is_empty()) {
         return None;
     }
     let on_their_way =
@@ -153,8 +153,8 @@ pub(super) fn passed(evidence: &Evidence<'_>) -> String {
         evidence.objectives.iter().filter(|o| o.required && o.verdict == Verdict::Pass).count();
     let mut text =
         plural(objectives as u64, "required objective holds", "required objectives hold");
-    if words::is_scaled(evidence.load_factor) {
-        text.push_str(&format!(" at {} of the daily volume", words::factor(evidence.load_factor)));
+    if load::is_scaled(evidence.load_factor) {
+        text.push_str(&format!(" at {} of the daily volume", load::times(evidence.load_factor)));
     }
     let cells = |of: &dyn Fn(&FeatureResult) -> bool| -> u64 {
         evidence.features.iter().filter(|f| of(f)).count() as u64
@@ -187,8 +187,8 @@ pub(super) fn passed(evidence: &Evidence<'_>) -> String {
 /// What a reader must know and the verdict does not depend on.
 pub(super) fn notes(evidence: &Evidence<'_>) -> Vec<String> {
     let mut notes = Vec::new();
-    if words::is_scaled(evidence.load_factor) {
-        notes.push(words::other_volume(evidence.load_factor));
+    if load::is_scaled(evidence.load_factor) {
+        notes.push(load::other_volume(evidence.load_factor));
     }
     let failed = |o: &&OperationSummary| words::errors(o) > 0 && !too_many_errors(evidence, o);
     notes.extend(evidence.operations.iter().filter(failed).map(errors_of));

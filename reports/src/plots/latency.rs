@@ -11,6 +11,7 @@ use crate::error::RecordError;
 use crate::judge::CONFIDENCE;
 use crate::read::Run;
 use crate::record::{OperationSummary, SeriesRow};
+use crate::stats::samples_needed;
 use crate::units::duration_ns;
 
 /// p50, p99 and maximum of the response time, on a logarithmic axis.
@@ -80,7 +81,10 @@ pub(super) fn over_time(
         events: &run.record.events,
         limit: limit.map(|(ns, name)| (ns.log10(), name)),
         mark: None,
-        note: fold_note(size, Fold::Max),
+        note: format!(
+            "{} An interval's percentiles are those of its own operations, however few.",
+            fold_note(size, Fold::Max)
+        ),
         table: ChartTable {
             headers: table_headers(&["p50", "p99", "maximum"], row_size, Fold::Max),
             rows: table_rows,
@@ -138,7 +142,7 @@ pub(super) fn percentiles(
             lines.push(Line { name: name.to_owned(), colour, dashed, points: curve(h) });
         }
         for q in [0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999] {
-            if nines(q) <= max_x + 1e-9 {
+            if samples >= samples_needed(q, CONFIDENCE) {
                 rows.push(vec![
                     crate::units::percentile_name(q),
                     duration_ns(both.response.value_at_quantile(q) as f64),

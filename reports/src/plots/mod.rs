@@ -109,9 +109,40 @@ pub(crate) fn slug(prefix: &str, name: &str, index: usize) -> String {
     out
 }
 
+/// Prefixes of charts of one operation, as given to [`slug`].
+const OF_OPERATIONS: [&str; 3] = ["throughput", "latency", "percentiles"];
+/// Charts of the whole run.
+const OF_THE_RUN: [&str; 2] = ["cpu", "backlog"];
+
+/// Whether a file name without `.svg` is one that [`charts`] gives.
+pub(crate) fn is_slug(name: &str) -> bool {
+    let numbered = |rest: &str| {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let kept = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        digits >= 2 && rest[digits..].starts_with('-') && rest[digits..].bytes().all(kept)
+    };
+    OF_THE_RUN.contains(&name)
+        || OF_OPERATIONS
+            .iter()
+            .filter_map(|prefix| name.strip_prefix(prefix)?.strip_prefix('-'))
+            .any(numbered)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_chart_is_named_as_one_and_foreign_files_are_not() {
+        for chart in charts(&crate::testing::run()).unwrap().iter() {
+            assert!(is_slug(&chart.slug), "{}", chart.slug);
+        }
+        for foreign in
+            ["", "latency", "latency-1", "latency-x-y", "notes", "cpu-2", "latency-01-../a"]
+        {
+            assert!(!is_slug(foreign), "{foreign}");
+        }
+    }
 
     #[test]
     fn file_names_cannot_leave_the_directory_or_collide() {

@@ -12,6 +12,7 @@ use hdrhistogram::Histogram;
 use crate::error::RecordError;
 use crate::record::{ResourceRow, RunRecord, SeriesRow};
 use crate::store::{JOURNAL, LATENCY_LOG, RUN_JSON, SERIES};
+use crate::summary;
 
 /// An operation's latencies over the measured part, in nanoseconds.
 #[derive(Debug, Clone)]
@@ -92,15 +93,10 @@ impl Run {
         };
         Ok(Self { dir: dir.to_path_buf(), record, series, resources, histograms, notes })
     }
-    /// Length of the measured part in seconds: as configured, or less where the series ends earlier (an
-    /// interrupted run). Rows of the drain lie past its end: they hold operations that were due within it.
+
+    /// Length of the measured part in seconds, see [`summary::measured_s`]; 0 where nothing was.
     #[must_use]
     pub fn measured_s(&self) -> f64 {
-        let measured = self.series.iter().filter(|r| r.measured);
-        let (from, to) = measured.fold((f64::INFINITY, f64::NEG_INFINITY), |(from, to), r| {
-            (from.min(r.t_s - r.dt_s), to.max(r.t_s))
-        });
-        let configured = self.record.config.duration_s.max(f64::MIN_POSITIVE);
-        if to > from { (to - from).min(configured) } else { configured }
+        summary::measured_s(&self.record, &self.series)
     }
 }

@@ -9,7 +9,7 @@ use crate::error::RecordError;
 use crate::record::{
     OperationSummary, ResourceRow, RunRecord, RunState, SeriesRow, TimelineEvent, Verdict, Warning,
 };
-use crate::summary::{latency_summary, mean_ci95_ns, resource_summary};
+use crate::summary::{IntervalMean, latency_summary, mean_ci95_ns, resource_summary};
 
 /// The kind under which errors stand whose kinds the interval rows do not hold.
 const UNKNOWN_KIND: &str = "kind not recorded";
@@ -31,9 +31,11 @@ pub(super) fn record(
     let last_row = series.iter().map(|r| r.t_s).fold(0.0, f64::max);
     let ended_s = resources.iter().map(|r| r.t_s).fold(last_row, f64::max);
 
-    record.operations = operations(&record.operations, series, histograms);
+    let load_end = journal.events.iter().find(|e| e.kind == "load_end");
+    let load_end_s = load_end.map_or(ended_s, |e| e.t_s);
+    record.operations = operations(&record.operations, series, histograms, load_end_s);
     let warmup_s = record.config.warmup_s;
-    record.resources = resource_summary(resources, warmup_s, ended_s);
+    record.resources = resource_summary(resources, warmup_s, load_end_s);
     for finding in journal.findings {
         match record.features.iter_mut().find(|f| f.feature == finding.feature) {
             Some(known) => *known = finding,
@@ -70,12 +72,13 @@ pub(super) fn record(
     Ok(record)
 }
 
-/// Sums the measured rows (saturating: an edited file may hold any figure) per operation; names and descriptions come from the start line where it
-/// has them.
+/// Sums the measured rows per operation (saturating: an edited file may hold any figure); names and
+/// descriptions come from the start line where it has them.
 fn operations(
     known: &[OperationSummary],
     series: &[SeriesRow],
     histograms: &BTreeMap<String, OperationHistograms>,
+    load_end_s: f64,
 ) -> Vec<OperationSummary> {
     let mut order: Vec<&str> = known.iter().map(|o| o.name.as_str()).collect();
     let mut seen: BTreeSet<&str> = order.iter().copied().collect();
@@ -114,9 +117,12 @@ fn operations(
                 summary.response = latency_summary(&both.response, 0);
                 summary.service = latency_summary(&both.service, 0);
             }
-            let (response, service) = mean_ci95_ns(series, name);
-            summary.response.mean_ci95_ns = response;
-            summary.service.mean_ci95_ns = service;
+            let ci = |mean: fn(&SeriesRow) -> IntervalMean| {
+                let rows = series.iter().filter(|r| r.measured && r.operation == name);
+                mean_ci95_ns(&rows.map(mean).collect::<Vec<_>>(), load_end_s)
+            };
+            summary.response.mean_ci95_ns = ci(IntervalMean::response);
+            summary.service.mean_ci95_ns = ci(IntervalMean::service);
             summary
         })
         .collect()

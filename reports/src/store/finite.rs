@@ -1,9 +1,10 @@
-//! JSON has no NaN: figures that are not finite become 0 before they are written, and the record
-//! says so.
+//! JSON has no NaN: figures that are not finite become 0 before they are written. Those of rows are
+//! counted as they come, and the record that ends the run says how many there were in all.
 
 use crate::record::{LatencySummary, ResourceRow, RunRecord, SeriesRow, Warning};
 
-pub(super) fn series_row(mut r: SeriesRow) -> SeriesRow {
+/// The row as it can be written; what was not finite is added to `fixed`.
+pub(super) fn series_row(mut r: SeriesRow, fixed: &mut u64) -> SeriesRow {
     let mut fix = Fix::default();
     for figure in [
         &mut r.t_s,
@@ -20,18 +21,23 @@ pub(super) fn series_row(mut r: SeriesRow) -> SeriesRow {
         fix.figure(figure);
         *figure = figure.max(0.0);
     }
+    *fixed += fix.fixed;
     r
 }
 
-pub(super) fn resource_row(mut r: ResourceRow) -> ResourceRow {
+/// Likewise.
+pub(super) fn resource_row(mut r: ResourceRow, fixed: &mut u64) -> ResourceRow {
     let mut fix = Fix::default();
     fix.figure(&mut r.t_s);
     fix.figure(&mut r.cpu_cores);
+    *fixed += fix.fixed;
     r
 }
 
-pub(super) fn run_record(mut r: RunRecord) -> RunRecord {
-    let mut fix = Fix::default();
+/// The record as it can be written, with a warning where it or one of the rows before (`fixed`) was
+/// not finite.
+pub(super) fn run_record(mut r: RunRecord, fixed: u64) -> RunRecord {
+    let mut fix = Fix { fixed };
     let c = &mut r.config;
     for figure in [
         &mut c.duration_s,
@@ -75,7 +81,7 @@ pub(super) fn run_record(mut r: RunRecord) -> RunRecord {
         r.warnings.push(Warning {
             code: "not_finite".to_owned(),
             text: format!("{} figures were not finite and are shown as 0", fix.fixed),
-            action: "Read the figures of operations without samples as absent.".to_owned(),
+            action: "Read a 0 in series.csv or run.json as absent where it cannot be.".to_owned(),
         });
     }
     r
@@ -83,7 +89,7 @@ pub(super) fn run_record(mut r: RunRecord) -> RunRecord {
 
 #[derive(Default)]
 struct Fix {
-    fixed: u32,
+    fixed: u64,
 }
 
 impl Fix {

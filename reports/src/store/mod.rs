@@ -69,6 +69,8 @@ pub struct RunWriter {
     journal: Appender,
     series: Appender,
     hlog: hlog::HlogWriter,
+    /// Figures of rows that were not finite so far.
+    not_finite: u64,
 }
 
 impl RunWriter {
@@ -86,7 +88,7 @@ impl RunWriter {
         let mut series = Appender::create(&dir.join(SERIES))?;
         series.append(series::HEADER.as_bytes())?;
         let hlog = hlog::HlogWriter::new(Appender::create(&dir.join(LATENCY_LOG))?);
-        Ok(Self { dir: dir.to_path_buf(), journal, series, hlog })
+        Ok(Self { dir: dir.to_path_buf(), journal, series, hlog, not_finite: 0 })
     }
 
     /// The run directory.
@@ -110,7 +112,8 @@ impl RunWriter {
 
     /// Appends one interval: rows to `series.csv` and the journal, histograms to `latency.hlog`.
     /// A histogram whose operation's row is not `measured` is tagged `warmup:` and stays out of
-    /// every summary. Empty histograms are left out. Figures that are not finite are written as 0.
+    /// every summary. Empty histograms are left out. Figures that are not finite are written as 0
+    /// and counted for [`RunWriter::finish`].
     ///
     /// # Errors
     /// An operation's name cannot be written, a histogram cannot be encoded, or a file cannot be
@@ -125,7 +128,8 @@ impl RunWriter {
         {
             check_name(name)?;
         }
-        let rows: Vec<SeriesRow> = rows.iter().cloned().map(finite::series_row).collect();
+        let fix = |row: &SeriesRow| finite::series_row(row.clone(), &mut self.not_finite);
+        let rows: Vec<SeriesRow> = rows.iter().map(fix).collect();
         let mut text = String::with_capacity(rows.len() * 160);
         for row in &rows {
             series::push_row(&mut text, row);
@@ -136,23 +140,24 @@ impl RunWriter {
     }
 
     /// Appends one second of every component's resource use to the journal. Figures that are not
-    /// finite are written as 0.
+    /// finite are written as 0 and counted for [`RunWriter::finish`].
     ///
     /// # Errors
     /// The journal cannot be written.
     pub fn resources(&mut self, rows: &[ResourceRow]) -> Result<(), RecordError> {
-        let rows = rows.iter().cloned().map(finite::resource_row).collect();
+        let fix = |row: &ResourceRow| finite::resource_row(row.clone(), &mut self.not_finite);
+        let rows = rows.iter().map(fix).collect();
         self.journal(&JournalLine::Resources { rows })
     }
 
     /// Ends the run: the journal's last line, then `run.json`, which appears whole or not at all.
     /// Figures that are not finite (0 ÷ 0 in an empty run) are written as 0, and a warning in the
-    /// record says so.
+    /// record says how many there were, those of rows among them.
     ///
     /// # Errors
     /// A file cannot be written.
     pub fn finish(mut self, record: &RunRecord) -> Result<(), RecordError> {
-        let record = finite::run_record(record.clone());
+        let record = finite::run_record(record.clone(), self.not_finite);
         self.journal(&JournalLine::End { verdict: record.verdict, exit_code: record.exit_code })?;
         self.journal.sync()?;
         self.series.sync()?;
