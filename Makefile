@@ -1,6 +1,7 @@
 # What a person types. `make run` and `make test` are all that a fresh machine needs.
 
-export PATH := $(PATH):$(HOME)/.cargo/bin
+# The cargo that ci/setup installs, before an older one of the system.
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
 PROFILE ?= small
 
@@ -18,19 +19,19 @@ setup:
 	ci/setup --with-kafka --with-minio
 
 run: setup
-	cargo build --release --package odg-bench
+	cargo build --release --locked --package odg-bench
 	target/release/odg-bench run --profile $(PROFILE)
 
 test: setup
-	cargo test --workspace
+	ci/test
 
 lint:
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- --deny warnings
-	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps
+	cargo clippy --workspace --locked --all-targets -- --deny warnings
+	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --locked --no-deps
 
 bench:
-	cargo bench --workspace
+	cargo bench --workspace --locked
 
 clean-runs:
 	rm -rf runs
