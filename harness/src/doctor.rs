@@ -1,7 +1,7 @@
 //! What this machine has for odg-bench, what is missing, and the command that would add it.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use odg_profiles::units::format_bytes;
 use odg_reports::record::Fidelity;
@@ -47,7 +47,7 @@ impl Status {
 /// One thing looked at.
 #[derive(Debug, Clone, Serialize)]
 pub struct DoctorRow {
-    /// Component in the profile's spelling, or `gpu`, `disk`, `memory`, `cores`.
+    /// Component in the profile's spelling, or `setpriv`, `gpu`, `disk`, `memory`, `cores`.
     pub component: String,
     /// How it stands.
     pub status: Status,
@@ -69,6 +69,7 @@ pub fn doctor(provider: &LocalProvider) -> Vec<DoctorRow> {
         .into_iter()
         .filter_map(|component| component_row(&provider.availability(component)))
         .collect();
+    rows.push(guard_row());
     rows.push(gpu_row());
     rows.push(cores_row(host::cores()));
     rows.push(memory_row(host::available_memory_bytes()));
@@ -109,6 +110,22 @@ fn machine_row(component: &str, status: Status, implementation: String) -> Docto
         path: None,
         fidelity: None,
         fix: None,
+    }
+}
+
+fn guard_row() -> DoctorRow {
+    let path = local::parent_death_guard().map(Path::to_path_buf);
+    let (status, what) = match path {
+        Some(_) => (Status::Found, "ends the servers with odg-bench"),
+        None => (Status::Missing, "servers outlive a kill of odg-bench and its reaper at once"),
+    };
+    DoctorRow {
+        fix: path.is_none().then(|| {
+            "ci/setup (Debian: apt-get install util-linux); root needs it to start PostgreSQL"
+                .into()
+        }),
+        path,
+        ..machine_row("setpriv", status, what.to_owned())
     }
 }
 
@@ -236,7 +253,7 @@ mod tests {
         for component in local::components().into_iter().map(Component::name) {
             row(&rows, component);
         }
-        for thing in ["gpu", "cores", "memory", "disk"] {
+        for thing in ["setpriv", "gpu", "cores", "memory", "disk"] {
             row(&rows, thing);
         }
         assert_eq!(cores_row(1).status, Status::Scarce);

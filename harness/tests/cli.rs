@@ -1,7 +1,7 @@
 //! The command line where nothing is started.
 
 use std::fs;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 fn odg_bench(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_odg-bench"))
@@ -105,7 +105,7 @@ fn a_run_that_the_disk_cannot_hold_is_refused_with_the_bytes_needed() {
 
 #[test]
 fn a_dry_run_says_what_would_start_and_be_offered_and_starts_nothing() {
-    let output = odg_bench(&["run", "--profile", "small", "--dry-run"]);
+    let output = odg_bench(&["run", "--profile", "small", "--scale", "1", "--dry-run"]);
     let text = stdout(&output);
     assert!(output.status.success(), "{}", stderr(&output));
     for said in ["postgresql", "kafka", "11.6 MB/s", "bus.publish", "nothing was started"] {
@@ -160,6 +160,26 @@ fn the_doctor_says_what_is_missing_and_what_would_add_it() {
     assert_eq!(nats["status"], "missing", "{nats}");
     assert!(nats["fix"].as_str().is_some_and(|fix| !fix.is_empty()), "{nats}");
     assert_eq!(output.status.code(), Some(3));
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_the_command_quietly() {
+    for arguments in [vec!["profiles", "show", "small"], vec!["completions", "bash"]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_odg-bench"))
+            .args(&arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Nobody reads: the first write meets a closed pipe.
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(
+            (output.status.code(), stderr(&output).as_str()),
+            (Some(0), ""),
+            "{arguments:?}"
+        );
+    }
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub mod workdir;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use futures::future::{BoxFuture, try_join_all};
@@ -56,6 +56,11 @@ fn candidates(component: Component) -> &'static [&'static dyn Candidate] {
 /// The components that this provider can bring up.
 pub fn components() -> Vec<Component> {
     Component::ALL.into_iter().filter(|&component| !candidates(component).is_empty()).collect()
+}
+
+/// The program that binds a server's life to this process's, where it is there.
+pub fn parent_death_guard() -> Option<&'static Path> {
+    spawn::setpriv()
 }
 
 /// The `local` provider.

@@ -101,7 +101,7 @@ fn command(launch: &Launch) -> io::Result<Command> {
 }
 
 /// `setpriv`, where it is there and knows `--pdeathsig` (util-linux since 2.33).
-fn setpriv() -> Option<&'static Path> {
+pub(super) fn setpriv() -> Option<&'static Path> {
     static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
     FOUND
         .get_or_init(|| {

@@ -93,10 +93,13 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-fn script(dir: &Path, body: &str) -> PathBuf {
+/// A program of these lines. Written by another process: a copy of an open file that a concurrent fork of this
+/// one holds would make starting it fail with ETXTBSY.
+pub(super) fn script(dir: &Path, body: &str) -> PathBuf {
     let path = dir.join("server");
-    fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let write = "printf '#!/bin/sh\\n%s\\n' \"$2\" >\"$1\" && chmod 755 \"$1\"";
+    let written = Command::new("sh").args(["-c", write, "sh"]).arg(&path).arg(body).status();
+    assert!(written.unwrap().success());
     path
 }
 
@@ -140,12 +143,14 @@ async fn no_secret_is_on_a_command_line_or_in_an_environment_or_open_to_others()
     let parent = parent();
     let stack = start(&LocalProvider::from_env(), &super::components(), parent.path()).await;
     let at = &stack.endpoints;
-    let secrets = [
+    let mut secrets = vec![
         at.postgres.as_ref().unwrap().password.expose(),
         at.redis.as_ref().unwrap().password.expose(),
         at.nats.as_ref().unwrap().password.expose(),
         at.s3.as_ref().unwrap().secret_key.expose(),
     ];
+    let login = at.kafka.as_ref().unwrap().login.as_ref();
+    secrets.extend(login.map(|login| login.password.expose()));
     assert_hidden(&stack, &secrets);
     stack.stop().await;
 }
@@ -265,7 +270,7 @@ async fn a_server_that_never_answers_is_given_up_and_ended() {
     let search = Search::from_vars([("ODG_BENCH_REDIS", program)]);
     let provider = LocalProvider::new(search);
     let plan = provider.plan(&[Component::Redis]).unwrap();
-    let options = StartOptions { ready_timeout: Duration::from_secs(1), ..options(parent.path()) };
+    let options = StartOptions { ready_timeout: Duration::from_secs(5), ..options(parent.path()) };
     let error = provider.start(&plan, options).await.unwrap_err();
     assert!(
         matches!(error, ProviderError::NotReady { component: Component::Redis, .. }),

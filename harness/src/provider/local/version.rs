@@ -56,9 +56,7 @@ pub(super) fn version_in(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
-
+    use super::super::tests::script;
     use super::*;
 
     #[test]
@@ -73,12 +71,7 @@ mod tests {
     #[test]
     fn a_program_that_hangs_or_fails_has_no_version_and_does_not_stop_us() {
         let dir = tempfile::tempdir().unwrap();
-        let printed = |body: &str, limit| {
-            let path = dir.path().join("program");
-            fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-            printed_within(&path, limit)
-        };
+        let printed = |body: &str, limit| printed_within(&script(dir.path(), body), limit);
         assert_eq!(printed("sleep 1000; :", Duration::from_millis(100)), None);
         assert_eq!(printed("echo 1.2.3; exit 1", Duration::from_secs(60)), None);
         assert_eq!(printed("echo 1.2.3", Duration::from_secs(60)).as_deref(), Some("1.2.3\n"));
