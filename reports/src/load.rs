@@ -32,14 +32,14 @@ pub(crate) fn other_volume(factor: f64) -> String {
     text
 }
 
-/// Bytes and events per second that were planned, and those that completed in the measured part.
+/// What was planned, and what completed in the measured part.
 pub(crate) struct Load {
     /// `11.46 of 11.57 MB/s planned`, or only what was planned where nothing was measured.
     pub(crate) bytes: String,
     /// `1,127 of 1,131 events/s`, likewise.
     pub(crate) events: String,
-    /// Whether something was measured.
-    pub(crate) realised: bool,
+    /// Realised and planned apart (`11.46 MB/s`, `11.57 MB/s`), where something was measured.
+    pub(crate) apart: Option<(String, String)>,
 }
 
 /// Planned and realised load over `measured_s` seconds.
@@ -47,23 +47,21 @@ pub(crate) fn load(record: &RunRecord, measured_s: f64) -> Load {
     let c = &record.config;
     let published = |o: &&OperationSummary| o.name == PUBLISH && o.completed > 0;
     let planned_events = units::rate(c.offered_events_per_s);
-    match record.operations.iter().find(published).filter(|_| measured_s > 0.0) {
-        Some(publish) => Load {
-            bytes: format!(
-                "{} planned",
-                units::bytes_per_s_of(publish.bytes as f64 / measured_s, c.offered_bytes_per_s)
-            ),
-            events: format!(
-                "{} of {planned_events} events/s",
-                units::rate(publish.completed as f64 / measured_s)
-            ),
-            realised: true,
-        },
-        None => Load {
+    let Some(publish) = record.operations.iter().find(published).filter(|_| measured_s > 0.0)
+    else {
+        return Load {
             bytes: format!("{} planned", units::bytes_per_s(c.offered_bytes_per_s)),
             events: format!("{planned_events} events/s"),
-            realised: false,
-        },
+            apart: None,
+        };
+    };
+    let (realised, planned, unit) =
+        units::bytes_per_s_beside(publish.bytes as f64 / measured_s, c.offered_bytes_per_s);
+    let events = units::rate(publish.completed as f64 / measured_s);
+    Load {
+        bytes: format!("{realised} of {planned} {unit} planned"),
+        events: format!("{events} of {planned_events} events/s"),
+        apart: Some((format!("{realised} {unit}"), format!("{planned} {unit}"))),
     }
 }
 
@@ -100,7 +98,7 @@ mod tests {
     fn where_nothing_was_measured_only_the_plan_is_claimed() {
         let record = testing::record();
         assert!(line(&record, 0.0).starts_with("11.6 MB/s planned"));
-        assert!(!load(&record, 60.0).realised);
+        assert!(load(&record, 60.0).apart.is_none());
     }
 
     #[test]

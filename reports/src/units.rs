@@ -21,10 +21,10 @@ pub fn bytes_per_s(n: f64) -> String {
     format!("{}/s", bytes(n))
 }
 
-/// A rate beside the one it should have been, in the latter's unit and with enough digits to tell
-/// them apart (`11.46 of 11.57 MB/s`).
+/// A rate and the one it should have been, in the latter's unit, which comes third, and with enough
+/// digits to tell them apart (`11.46`, `11.57`, `MB/s`).
 #[must_use]
-pub fn bytes_per_s_of(realised: f64, planned: f64) -> String {
+pub fn bytes_per_s_beside(realised: f64, planned: f64) -> (String, String, String) {
     let (factor, unit) = unit_of(planned, &BYTES);
     let digits = |n: f64| {
         let n = n / factor;
@@ -36,7 +36,7 @@ pub fn bytes_per_s_of(realised: f64, planned: f64) -> String {
             _ => format!("{n:.3}"),
         }
     };
-    format!("{} of {} {unit}/s", digits(realised), digits(planned))
+    (digits(realised), digits(planned), format!("{unit}/s"))
 }
 
 /// Memory in binary units (`512 MiB`).
@@ -174,9 +174,13 @@ mod tests {
     #[test]
     fn sizes_and_rates_carry_their_units() {
         assert_eq!(bytes_per_s(11_574_074.0), "11.6 MB/s");
-        assert_eq!(bytes_per_s_of(11_463_000.0, 11_574_074.0), "11.46 of 11.57 MB/s");
-        assert_eq!(bytes_per_s_of(0.0, 999_900.0), "0.000 of 1.000 MB/s");
-        assert_eq!(bytes_per_s_of(f64::INFINITY, 0.0), "– of 0.000 B/s");
+        let beside = |realised, planned| {
+            let (realised, planned, unit) = bytes_per_s_beside(realised, planned);
+            format!("{realised} of {planned} {unit}")
+        };
+        assert_eq!(beside(11_463_000.0, 11_574_074.0), "11.46 of 11.57 MB/s");
+        assert_eq!(beside(0.0, 999_900.0), "0.000 of 1.000 MB/s");
+        assert_eq!(beside(f64::INFINITY, 0.0), "– of 0.000 B/s");
         assert_eq!(memory(536_870_912), "512 MiB");
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(count(123), "123");

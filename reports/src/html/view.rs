@@ -7,7 +7,7 @@ use crate::escape;
 use crate::plots::Charts;
 use crate::read::Run;
 use crate::record::{ObjectiveResult, RunRecord, Verdict, Warning};
-use crate::units::{bytes, count, duration_ns, memory, percent, rate, seconds};
+use crate::units::{bytes, bytes_per_s, count, duration_ns, memory, percent, rate, seconds};
 use crate::{load, words};
 
 /// Most rows of a table whose length the record decides.
@@ -160,10 +160,13 @@ fn headline(run: &Run) -> Vec<Fact> {
         words::marks(r).into_iter().filter(|m| m.to_lowercase().contains("load")).collect();
     let measured_s = run.measured_s();
     let offered = load::load(r, measured_s);
-    let name = if offered.realised { "Load, realised of planned" } else { "Load, planned" };
-    let load = fact(name, offered.bytes.trim_end_matches(" planned"))
-        .note(format!("{}, {}", offered.events, c.arrivals))
-        .marks(&scaled);
+    let load = match offered.apart {
+        Some((realised, planned)) => fact("Load, realised", realised)
+            .note(format!("of {planned} planned; {}, {}", offered.events, c.arrivals)),
+        None => fact("Load, planned", bytes_per_s(c.offered_bytes_per_s))
+            .note(format!("{}, {}", offered.events, c.arrivals)),
+    }
+    .marks(&scaled);
     let measured = fact("Measured for", seconds(measured_s))
         .note(format!("after {} of warm-up", seconds(c.warmup_s)));
     let held = if words::generator_known(r) {
