@@ -1,6 +1,7 @@
 //! Processes that a run started, found through `/proc`.
 
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -58,6 +59,23 @@ pub fn descendants(ancestor: i32) -> Vec<Process> {
 /// Descendants of `ancestor` whose name starts with `name`.
 pub fn named(ancestor: i32, name: &str) -> Vec<Process> {
     descendants(ancestor).into_iter().filter(|p| p.name.starts_with(name)).collect()
+}
+
+/// Descendants of `ancestor` with this argument on their command line.
+pub fn with_argument(ancestor: i32, argument: &str) -> Vec<Process> {
+    let has = |p: &Process| {
+        let line = fs::read(format!("/proc/{}/cmdline", p.pid)).unwrap_or_default();
+        line.split(|&byte| byte == 0).any(|word| word == argument.as_bytes())
+    };
+    descendants(ancestor).into_iter().filter(has).collect()
+}
+
+/// Living processes that work in `dir`.
+pub fn working_in(dir: &Path) -> Vec<Process> {
+    let works = |p: &Process| {
+        fs::read_link(format!("/proc/{}/cwd", p.pid)).is_ok_and(|d| d.starts_with(dir))
+    };
+    all().into_iter().filter(works).collect()
 }
 
 /// Sends a signal to each process; those that are gone already are fine.

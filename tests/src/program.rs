@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use odg_reports::Run;
@@ -66,6 +66,16 @@ impl Place {
         fs::read_dir(self.work()).into_iter().flatten().flatten().map(|e| e.path()).collect()
     }
 
+    /// A program of these shell lines, to take a server's place. Another process writes it: a copy of an open
+    /// file that a concurrent fork of this one holds would make starting it fail with ETXTBSY.
+    pub fn program(&self, body: &str) -> PathBuf {
+        let path = self.dir.path().join("program");
+        let write = "printf '#!/bin/sh\\n%s\\n' \"$2\" >\"$1\" && chmod 755 \"$1\"";
+        let written = Command::new("sh").args(["-c", write, "sh"]).arg(&path).arg(body).status();
+        assert!(written.is_ok_and(|status| status.success()), "write {}", path.display());
+        path
+    }
+
     /// The program with these arguments, in this place.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
@@ -85,12 +95,8 @@ impl Place {
     }
 
     /// A run with these further arguments, in the background.
-    pub fn start(&self, arguments: &[&str]) -> Child {
-        self.command(&run_arguments(arguments))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|e| panic!("start odg-bench: {e}"))
+    pub fn start(&self, arguments: &[&str]) -> Started {
+        Started::new(&mut self.command(&run_arguments(arguments)))
     }
 
     /// Waits until the run in this place has journalled at least `intervals` intervals.
@@ -112,6 +118,47 @@ impl Place {
     }
 }
 
+/// A program in the background, its output kept. Dropping it kills it, so that a test that fails leaves
+/// nothing running.
+pub struct Started(Option<Child>);
+
+impl Started {
+    /// Starts it.
+    pub fn new(command: &mut Command) -> Self {
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|e| panic!("start odg-bench: {e}"));
+        Self(Some(child))
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> i32 {
+        self.0.as_ref().map_or(0, |child| child.id() as i32)
+    }
+
+    /// Kills it with SIGKILL and waits until it is gone.
+    pub fn kill(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Waits for its end.
+    pub fn output(mut self) -> Output {
+        let child = self.0.take().unwrap_or_else(|| panic!("it was started"));
+        child.wait_with_output().unwrap_or_else(|e| panic!("wait for odg-bench: {e}"))
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
 fn run_arguments<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
     let mut all = vec!["run", "--runs-dir", "runs", "--quiet", "--output", "json"];
     all.extend_from_slice(arguments);
@@ -119,11 +166,33 @@ fn run_arguments<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// The program beside this test: `cargo test --workspace` and `cargo build` put it there.
+///
+/// # Panics
+/// Where it is missing or, when first asked for, older than its sources.
 pub fn program() -> PathBuf {
-    let test = std::env::current_exe().unwrap_or_default();
-    let program = test.ancestors().nth(2).unwrap_or(Path::new("")).join("odg-bench");
-    assert!(program.exists(), "{} is missing: run `cargo build` first", program.display());
-    program
+    static CHECKED: OnceLock<PathBuf> = OnceLock::new();
+    let find = || {
+        let test = std::env::current_exe().unwrap_or_default();
+        let program = test.ancestors().nth(2).unwrap_or(Path::new("")).join("odg-bench");
+        let shown = program.display();
+        assert!(program.exists(), "{shown} is missing: run `cargo build` first");
+        if let Some(source) = newer_source(&program) {
+            panic!("{shown} is older than {}: run `cargo build` first", source.display());
+        }
+        program
+    };
+    CHECKED.get_or_init(find).clone()
+}
+
+/// A file that the program was built from and that has changed since, by the list that cargo leaves beside it.
+fn newer_source(program: &Path) -> Option<PathBuf> {
+    let modified = |path: &Path| path.metadata().and_then(|meta| meta.modified()).ok();
+    let built = modified(program)?;
+    let list = fs::read_to_string(program.with_extension("d")).ok()?;
+    let (_, sources) = list.lines().next()?.split_once(": ")?;
+    let sources = sources.replace("\\ ", "\0");
+    let mut sources = sources.split(' ').map(|path| PathBuf::from(path.replace('\0', " ")));
+    sources.find(|source| modified(source).is_some_and(|changed| changed > built))
 }
 
 /// Standard error of a finished program.

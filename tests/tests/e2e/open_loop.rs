@@ -22,12 +22,12 @@ fn stopping_postgresql_for_two_seconds_shows_in_response_time_and_hardly_in_serv
         "3s",
     ]);
     place.await_intervals(8, Duration::from_secs(90));
-    let postgres = named(child.id() as i32, "postgres");
+    let postgres = named(child.pid(), "postgres");
     assert!(!postgres.is_empty(), "PostgreSQL runs below odg-bench");
     signal(&postgres, Signal::SIGSTOP);
     std::thread::sleep(Duration::from_secs(2));
     signal(&postgres, Signal::SIGCONT);
-    let output = child.wait_with_output().unwrap();
+    let output = child.output();
     let record = record(&output);
 
     assert_eq!(record.state, RunState::Complete, "{}", stderr(&output));

@@ -43,8 +43,14 @@ pub struct ReaperCommand {
 
 impl Default for ReaperCommand {
     fn default() -> Self {
-        // Resolved after the fork, so it is this binary even when its file has been replaced meanwhile.
-        Self { program: "/proc/self/exe".into(), args: vec![SUBCOMMAND.into()], envs: Vec::new() }
+        // By its path it carries this program's name. The file of a binary that was replaced meanwhile is
+        // reachable only through /proc, as `exe`.
+        let program = std::env::current_exe().ok().filter(|path| path.exists());
+        Self {
+            program: program.unwrap_or_else(|| "/proc/self/exe".into()),
+            args: vec![SUBCOMMAND.into()],
+            envs: Vec::new(),
+        }
     }
 }
 
