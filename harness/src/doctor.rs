@@ -8,8 +8,8 @@ use odg_reports::record::Fidelity;
 use serde::Serialize;
 
 use crate::host;
-use crate::provider::disk;
 use crate::provider::local::{self, Availability, LocalProvider, workdir};
+use crate::provider::{Provider, disk};
 
 /// Room below which a run of the small profile (a minute of 1 TB/day, kept several times over) gets tight.
 const LITTLE_DISK: u64 = 8 << 30;
@@ -65,7 +65,8 @@ pub struct DoctorRow {
 
 /// Looks at everything that a local run needs. Starts no server.
 pub fn doctor(provider: &LocalProvider) -> Vec<DoctorRow> {
-    let mut rows: Vec<DoctorRow> = local::components()
+    let mut rows: Vec<DoctorRow> = provider
+        .components()
         .into_iter()
         .filter_map(|component| component_row(&provider.availability(component)))
         .collect();
@@ -249,8 +250,9 @@ mod tests {
 
     #[test]
     fn every_component_and_every_scarce_thing_of_the_machine_has_a_row() {
-        let rows = doctor(&LocalProvider::from_env());
-        for component in local::components().into_iter().map(Component::name) {
+        let provider = LocalProvider::from_env();
+        let rows = doctor(&provider);
+        for component in provider.components().into_iter().map(Component::name) {
             row(&rows, component);
         }
         for thing in ["setpriv", "gpu", "cores", "memory", "disk"] {

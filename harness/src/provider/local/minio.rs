@@ -30,7 +30,7 @@ impl Minio {
     fn program(search: &Search) -> Result<PathBuf, NotFound> {
         search.program("minio", "ODG_BENCH_MINIO").map_err(|tried| NotFound {
             tried,
-            hint: "ci/setup --with-minio (needs Go 1.24 or newer)".to_owned(),
+            hint: "ci/setup --with-minio (needs Go 1.21 or newer)".to_owned(),
         })
     }
 }

@@ -54,7 +54,7 @@ fn candidates(component: Component) -> &'static [&'static dyn Candidate] {
 }
 
 /// The components that this provider can bring up.
-pub fn components() -> Vec<Component> {
+fn components() -> Vec<Component> {
     Component::ALL.into_iter().filter(|&component| !candidates(component).is_empty()).collect()
 }
 
