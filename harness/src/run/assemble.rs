@@ -1,13 +1,13 @@
 //! From recordings to the run record: figures, judgement, marks and warnings.
 
 use odg_profiles::units::{format_bytes, format_duration_ns};
-use odg_reports::judge::{self, Evidence, judge_objective};
+use odg_reports::judge::{self, Evidence, UNFINISHED, judge_objective};
 use odg_reports::record::{
     Fidelity, GeneratorSummary, LatencySummary, ObjectiveResult, OperationSummary, RunRecord,
     RunState, TimelineEvent, Verdict, Warning,
 };
 use odg_reports::stats::batch_means;
-use odg_reports::summary::{latency_summary, resource_summary};
+use odg_reports::summary::{latency_summary, mean_ci95_ns, resource_summary};
 use odg_workloads::day::DayOutcome;
 use odg_workloads::littles_law;
 use odg_workloads::recorder::{Recorder, Tally};
@@ -16,8 +16,6 @@ use super::monitor::Monitor;
 use super::request::RunPlan;
 use crate::host::GENERATOR;
 
-/// Operations that the schedule or the pipeline began and that had not ended when draining did.
-const UNFINISHED: &str = "unfinished";
 /// Relative change of a mean between the halves of a run that a reader is warned of.
 const MOVED: f64 = 0.25;
 /// Share of all cores that servers and generator may use together before the reader is warned.
@@ -72,6 +70,7 @@ pub fn complete(record: &mut RunRecord, measured: Measured<'_>) {
         .map(|(id, operation)| {
             let total = &monitor.totals[id.index()];
             let [response, service] = &monitor.means[id.index()];
+            let load_end_s = measured.ended_after_s;
             let sampled = outcome.in_flight.means.get(id.index()).copied().unwrap_or(0.0);
             let overlap_ns = total.overlap_ns + monitor.outside[id.index()].overlap_ns;
             // Sampling covers the whole measured part, so that only a complete run can be compared.
@@ -89,11 +88,14 @@ pub fn complete(record: &mut RunRecord, measured: Measured<'_>) {
                 errors: total.errors.iter().map(|(k, n)| ((*k).to_owned(), *n)).collect(),
                 retries: total.retries,
                 bytes: total.bytes,
-                response: with_ci(
-                    latency_summary(&total.response, total.out_of_range[0]),
-                    response,
-                ),
-                service: with_ci(latency_summary(&total.service, total.out_of_range[1]), service),
+                response: LatencySummary {
+                    mean_ci95_ns: mean_ci95_ns(response, load_end_s),
+                    ..latency_summary(&total.response, total.out_of_range[0])
+                },
+                service: LatencySummary {
+                    mean_ci95_ns: mean_ci95_ns(service, load_end_s),
+                    ..latency_summary(&total.service, total.out_of_range[1])
+                },
                 littles_law,
             }
         })
@@ -132,11 +134,6 @@ pub fn complete(record: &mut RunRecord, measured: Measured<'_>) {
     record.exit_code = judged.exit_code;
 }
 
-fn with_ci(summary: LatencySummary, interval_means: &[f64]) -> LatencySummary {
-    let ci = batch_means(interval_means).map(|ci| ci.half_width95);
-    LatencySummary { mean_ci95_ns: ci, ..summary }
-}
-
 fn generator(
     plan: &RunPlan,
     monitor: &Monitor,
@@ -173,7 +170,7 @@ fn stationarity(record: &mut RunRecord, monitor: &Monitor, recorder: &Recorder) 
     let moved: Vec<String> = recorder
         .operations()
         .filter_map(|(id, operation)| {
-            let means = &monitor.means[id.index()][0];
+            let means: Vec<f64> = monitor.means[id.index()][0].iter().map(|m| m.mean_ns).collect();
             let (first, second) = means.split_at(means.len() / 2);
             let (first, second) = (batch_means(first)?, batch_means(second)?);
             let change = (second.mean - first.mean).abs();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use odg_reports::record::{ResourceRow, SeriesRow};
 use odg_reports::stats::over_threshold;
 use odg_reports::store::{IntervalHistogram, Kind};
+use odg_reports::summary::IntervalMean;
 use odg_reports::{RecordError, RunWriter};
 use odg_workloads::clock::Clock;
 use odg_workloads::recorder::{Collected, OperationId, Recorder, Tally};
@@ -36,9 +37,9 @@ pub struct Monitor {
     pub totals: Vec<Tally>,
     /// Sum of everything intended before it, per operation.
     pub outside: Vec<Tally>,
-    /// Mean response and service time of each measured interval, in nanoseconds, per operation: for the
-    /// confidence of the overall means.
-    pub means: Vec<[Vec<f64>; 2]>,
+    /// Mean response and service time of each measured interval, per operation: for the confidence of the
+    /// overall means.
+    pub means: Vec<[Vec<IntervalMean>; 2]>,
     /// Operations and those over the threshold in each interval, per objective: operations within an
     /// interval depend on each other.
     pub clusters: Vec<Vec<(u64, u64)>>,
@@ -179,8 +180,8 @@ impl Monitor {
         writer.interval(&rows, &histograms)?;
         if measured {
             for (means, row) in self.means.iter_mut().zip(&rows).filter(|(_, r)| r.completed > 0) {
-                means[0].push(row.response_mean_us * 1e3);
-                means[1].push(row.service_mean_us * 1e3);
+                means[0].push(IntervalMean::response(row));
+                means[1].push(IntervalMean::service(row));
             }
         }
         Ok(rows)
