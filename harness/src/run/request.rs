@@ -302,11 +302,14 @@ fn clock(second: f64) -> String {
     format!("{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
+/// Settings of servers that the workload loads.
+const OURS: [&str; 3] = ["kafka.", "postgres.", "minio."];
+
 /// What a profile's documented tuning comes to.
 struct KafkaSettings {
     partitions: i32,
     client: KafkaOptions,
-    /// Settings that no provider or client here applies.
+    /// Settings of [`OURS`] that no provider or client here applies.
     not_applied: Vec<String>,
 }
 
@@ -333,7 +336,10 @@ fn kafka_settings(profile: &Profile) -> Result<KafkaSettings, Failure> {
             }
             // The publisher always compresses with snappy.
             "kafka.config.compression.type" if tuning.value == "snappy" => {}
-            _ => not_applied.push(format!("{}={}", tuning.setting, tuning.value)),
+            setting if OURS.iter().any(|server| setting.starts_with(server)) => {
+                not_applied.push(format!("{setting}={}", tuning.value));
+            }
+            _ => {}
         }
     }
     Ok(KafkaSettings { partitions, client: options, not_applied })
