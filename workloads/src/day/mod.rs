@@ -12,6 +12,7 @@
 pub mod batch;
 mod catalog;
 mod clients;
+mod drain;
 mod ingest;
 pub mod load;
 pub mod names;
@@ -29,9 +30,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use clients::Sizes;
+pub use drain::DayOutcome;
 pub use pacing::{HELD_WITHIN, Pacing};
 pub use publish::Kept;
-pub use running::{DayOutcome, Progress, Running};
+pub use running::{Progress, Running};
 
 use catalog::Catalog;
 use clients::{Bus, Clients};

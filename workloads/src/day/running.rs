@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle as Thread;
 use std::time::{Duration, Instant};
 
-use odg_reports::record::LedgerSummary;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -18,7 +17,7 @@ use super::promote::{Promoted, Promoter};
 use super::publish::{Books, EventQueue, Kept, Publishing, kafka_publisher};
 use super::register::{Chain, Registrar, Totals};
 use super::store::Store;
-use super::{Day, operations as op, reads, verify};
+use super::{Day, operations as op, reads};
 use crate::clock::Clock;
 use crate::driver::kafka::KafkaConsumer;
 use crate::driver::nats::NatsConsumer;
@@ -39,14 +38,10 @@ const SEALED_WAITING: usize = 2;
 const STORED_WAITING: usize = 8;
 /// Time for a consumer group to hand out its partitions.
 const ASSIGNMENT: Duration = Duration::from_secs(30);
-/// While draining, this long without any event read means that no more will come.
-const QUIET: Duration = Duration::from_secs(5);
-/// Pause between two looks while draining.
-const LOOK: Duration = Duration::from_millis(20);
+/// Pause between two looks.
+pub(super) const LOOK: Duration = Duration::from_millis(20);
 /// Time for the producer's last messages: a little more than its delivery time-out.
 const FLUSH: Duration = Duration::from_secs(65);
-/// Time for the rest of the pipeline once it was told to give up.
-const LAST: Duration = Duration::from_secs(10);
 
 /// In-flight bounds of the read side: some of the 10 database connections that one process of the platform
 /// keeps open, and what its other clients use by default.
@@ -70,61 +65,36 @@ pub struct Progress {
     pub rejected: u64,
 }
 
-/// What a run leaves behind.
-#[derive(Debug)]
-pub struct DayOutcome {
-    /// The account of every event, with checks of the stores.
-    pub ledger: LedgerSummary,
-    /// How well the schedule was kept.
-    pub pacing: Pacing,
-    /// Arrivals dropped because a queue was full.
-    pub dropped: u64,
-    /// Sampled in-flight means per operation.
-    pub in_flight: InFlightMeans,
-    /// Arrivals that the schedule holds up to the end of the load, counted apart from pacing.
-    pub scheduled: u64,
-    /// How well the publishing thread kept up with the pacer.
-    pub publishing: Kept,
-    /// Errors while reading from the bus.
-    pub consumer_errors: u64,
-    /// Connections to the bus and to NATS that broke or could not be opened.
-    pub connection_failures: u64,
-    /// Whether everything drained before the deadline.
-    pub drained: bool,
-    /// What could not be removed afterwards.
-    pub leftovers: Vec<DriverError>,
-}
-
 /// A day workload under way.
 pub struct Running {
-    names: Names,
-    clients: Clients,
-    clock: Clock,
-    ledger: Arc<Ledger>,
-    stop_pacing: Arc<AtomicBool>,
-    pacing_done: Arc<AtomicBool>,
-    stop_ingest: Arc<AtomicBool>,
-    give_up: Arc<AtomicBool>,
-    pacer: Thread<(Pacing, u64)>,
-    publisher: Thread<Kept>,
-    schedules: Vec<Schedule>,
-    end_ns: u64,
-    ingest: IngestHandle,
-    consumer_errors: Arc<AtomicU64>,
-    ingest_waiting: Arc<AtomicBool>,
-    lanes: Vec<JoinHandle<()>>,
-    store: JoinHandle<()>,
-    registrar: JoinHandle<Totals>,
-    promoter: JoinHandle<Promoted>,
-    sampler: InFlightSampler,
-    notified: Notifications,
+    pub(super) names: Names,
+    pub(super) clients: Clients,
+    pub(super) clock: Clock,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) stop_pacing: Arc<AtomicBool>,
+    pub(super) pacing_done: Arc<AtomicBool>,
+    pub(super) stop_ingest: Arc<AtomicBool>,
+    pub(super) give_up: Arc<AtomicBool>,
+    pub(super) pacer: Thread<(Pacing, u64)>,
+    pub(super) publisher: Thread<Kept>,
+    pub(super) schedules: Vec<Schedule>,
+    pub(super) end_ns: u64,
+    pub(super) ingest: IngestHandle,
+    pub(super) consumer_errors: Arc<AtomicU64>,
+    pub(super) ingest_waiting: Arc<AtomicBool>,
+    pub(super) lanes: Vec<JoinHandle<()>>,
+    pub(super) store: JoinHandle<()>,
+    pub(super) registrar: JoinHandle<Totals>,
+    pub(super) promoter: JoinHandle<Promoted>,
+    pub(super) sampler: InFlightSampler,
+    pub(super) notified: Notifications,
 }
 
 /// Counts of the notification lane.
 #[derive(Debug, Clone, Default)]
-struct Notifications {
-    attempted: Arc<AtomicU64>,
-    acknowledged: Arc<AtomicU64>,
+pub(super) struct Notifications {
+    pub(super) attempted: Arc<AtomicU64>,
+    pub(super) acknowledged: Arc<AtomicU64>,
 }
 
 /// A reader of the bus, before it reads.
@@ -133,13 +103,13 @@ enum Consumer {
     Nats(Box<NatsConsumer>),
 }
 
-enum IngestHandle {
+pub(super) enum IngestHandle {
     Kafka(Thread<()>),
     Nats(JoinHandle<()>),
 }
 
 impl IngestHandle {
-    fn is_finished(&self) -> bool {
+    pub(super) fn is_finished(&self) -> bool {
         match self {
             Self::Kafka(thread) => thread.is_finished(),
             Self::Nats(task) => task.is_finished(),
@@ -440,142 +410,5 @@ impl Running {
     /// Whether every arrival has been handed over (or pacing was stopped).
     pub fn schedule_ended(&self) -> bool {
         self.pacing_done.load(Ordering::Relaxed)
-    }
-
-    /// Lets what is under way end, at most for `drain`, and compares the stores with the ledger. Call it
-    /// once the schedule has ended, or to end it. `each_look` is called about every 20 ms meanwhile and
-    /// answers how long draining may still take, where that is less than it was. `clean_up` removes
-    /// everything that carries the run's names, for stacks that outlive the run.
-    pub async fn finish(
-        mut self,
-        drain: Duration,
-        clean_up: bool,
-        mut each_look: impl FnMut() -> Option<Duration>,
-    ) -> DayOutcome {
-        self.stop();
-        self.end_ns = self.clock.now_ns();
-        let mut deadline = Instant::now() + drain;
-        let mut hurry = |deadline: &mut Instant| {
-            if let Some(left) = each_look() {
-                *deadline = (*deadline).min(Instant::now() + left);
-            }
-        };
-        let mut drained = true;
-        // 1. The generator: lanes end when the pacer has dropped their queues and they are empty.
-        while !(self.publisher.is_finished() && self.lanes.iter().all(JoinHandle::is_finished)) {
-            if Instant::now() > deadline {
-                drained = false;
-                break;
-            }
-            hurry(&mut deadline);
-            tokio::time::sleep(LOOK).await;
-        }
-        if !drained {
-            self.give_up.store(true, Ordering::Relaxed);
-            self.lanes.iter().for_each(JoinHandle::abort);
-        }
-        // 2. The bus: what it acknowledged is read back.
-        let mut last = (self.ledger.arrivals(Hop::Consumed), Instant::now());
-        loop {
-            let outstanding = self.ledger.outstanding(Hop::Acknowledged, Hop::Consumed);
-            if outstanding == 0 && self.publisher.is_finished() {
-                break;
-            }
-            let consumed = self.ledger.arrivals(Hop::Consumed);
-            if consumed > last.0 || self.ingest_waiting.load(Ordering::Relaxed) {
-                last = (consumed, Instant::now());
-            }
-            if last.1.elapsed() > QUIET {
-                // The bus has been silent while nothing held the reader up: what is missing is lost.
-                break;
-            }
-            if Instant::now() > deadline {
-                drained = false;
-                break;
-            }
-            hurry(&mut deadline);
-            tokio::time::sleep(LOOK).await;
-        }
-        // 3. The pipeline, from its start to its end: each part ends when the one before has.
-        self.stop_ingest.store(true, Ordering::Relaxed);
-        while !self.pipeline_ended() && Instant::now() < deadline {
-            hurry(&mut deadline);
-            tokio::time::sleep(LOOK).await;
-        }
-        self.give_up.store(true, Ordering::Relaxed);
-        let last_call = Instant::now() + LAST;
-        while !self.pipeline_ended() && Instant::now() < last_call {
-            drained = false;
-            hurry(&mut deadline);
-            tokio::time::sleep(LOOK).await;
-        }
-        self.at_rest(drained, clean_up).await
-    }
-
-    fn pipeline_ended(&self) -> bool {
-        self.ingest.is_finished()
-            && self.store.is_finished()
-            && self.registrar.is_finished()
-            && self.promoter.is_finished()
-    }
-
-    /// Gathers what each part leaves, and asks the stores.
-    async fn at_rest(self, drained: bool, clean_up: bool) -> DayOutcome {
-        let finished = self.pipeline_ended();
-        if !finished {
-            self.store.abort();
-            self.registrar.abort();
-            self.promoter.abort();
-        }
-        let totals = self.registrar.await.unwrap_or_default();
-        let promoted = self.promoter.await.unwrap_or_default();
-        let in_flight = self.sampler.finish();
-        let publishing = match self.publisher.is_finished() {
-            true => self.publisher.join().unwrap_or_default(),
-            // Stuck in its client; it ends with the process.
-            false => Kept::default(),
-        };
-        let (schedules, end_ns) = (self.schedules, self.end_ns);
-        // The pacer ended when its schedule did, or within one sleep of `stop`.
-        let pacer = self.pacer;
-        let paced = tokio::task::spawn_blocking(move || {
-            let scheduled = schedules.into_iter().flatten().filter(|t| *t < end_ns).count();
-            (pacer.join().ok(), scheduled as u64)
-        });
-        let (paced, scheduled) = paced.await.unwrap_or_default();
-        let (pacing, dropped) = paced.unwrap_or_else(|| (Pacing::nothing(), 0));
-        let clients = &self.clients;
-        let mut ledger = self.ledger.summary();
-        if finished {
-            ledger.checks = verify::postgres(&clients.postgres, &totals).await;
-            ledger.checks.extend(verify::objects(&clients.s3, &self.names, &totals).await);
-            ledger.checks.extend(verify::promotion(&promoted, &totals));
-            if let (Some(nats), Bus::Kafka(_)) = (&clients.nats, &clients.bus) {
-                let notified = verify::Notified {
-                    attempted: self.notified.attempted.load(Ordering::Relaxed),
-                    acknowledged: self.notified.acknowledged.load(Ordering::Relaxed),
-                };
-                ledger.checks.push(verify::notifications(nats, &self.names, notified).await);
-            }
-        }
-        ledger.balanced &= finished && ledger.checks.iter().all(|check| check.ok);
-        let kafka = match &clients.bus {
-            Bus::Kafka(kafka) => kafka.connection_failures(),
-            Bus::Nats(_) => 0,
-        };
-        let nats = clients.nats.as_ref().map_or(0, |n| n.disconnects() + n.slow_consumer_events());
-        let leftovers = if clean_up { clients.clean_up(&self.names).await } else { Vec::new() };
-        DayOutcome {
-            ledger,
-            pacing,
-            dropped,
-            in_flight,
-            scheduled,
-            publishing,
-            consumer_errors: self.consumer_errors.load(Ordering::Relaxed),
-            connection_failures: kafka + nats,
-            drained,
-            leftovers,
-        }
     }
 }
