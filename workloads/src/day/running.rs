@@ -25,7 +25,7 @@ use crate::driver::{DriverError, ErrorKind};
 use crate::event::EventKind;
 use crate::lane;
 use crate::ledger::{Hop, Ledger};
-use crate::littles_law::{InFlightMeans, InFlightSampler};
+use crate::littles_law::InFlightSampler;
 use crate::payload::{EventSource, KEYS};
 use crate::recorder::Lane;
 use crate::schedule::Schedule;
