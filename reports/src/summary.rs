@@ -128,7 +128,8 @@ pub fn resource_summary(rows: &[ResourceRow], from_s: f64, to_s: f64) -> Vec<Res
         first_write: u64,
     }
     let mut components: BTreeMap<&str, Sums> = BTreeMap::new();
-    for row in rows.iter().filter(|r| r.t_s > from_s && r.t_s <= to_s) {
+    // A row tells of the interval before it, and comes a few milliseconds after its end.
+    for row in rows.iter().filter(|r| r.t_s > from_s + 0.5 && r.t_s <= to_s + 0.5) {
         let sums = components.entry(&row.component).or_insert_with(|| Sums {
             summary: ResourceSummary {
                 component: row.component.clone(),

@@ -220,11 +220,6 @@ impl Lane {
     pub fn backlog(&self) -> u64 {
         self.state.backlog.load(Ordering::Relaxed)
     }
-
-    /// Operations that have started and not ended.
-    pub fn in_flight(&self) -> u64 {
-        self.state.in_flight.load(Ordering::Relaxed)
-    }
 }
 
 /// One operation over one interval, as collected.

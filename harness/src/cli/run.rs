@@ -14,8 +14,12 @@ use crate::host;
 use crate::provider::Provider;
 use crate::provider::local::LocalProvider;
 use crate::run::progress::Style;
+use crate::run::request::LONGEST;
 use crate::run::session::{disk_needed, wanted};
 use crate::run::{self, RunOptions, RunPlan, RunRequest, Scale};
+
+/// Time for what still runs in the background once a run has ended.
+const SHUTDOWN: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -79,9 +83,6 @@ enum ProviderName {
     /// Child processes on this machine
     Local,
 }
-
-/// Longest run, so that a mistyped duration is refused and not waited for.
-const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 
 fn duration(text: &str) -> Result<Duration, String> {
     let parsed = parse_duration(text).map_err(|e| e.to_string())?;
@@ -153,13 +154,16 @@ pub(super) fn execute(args: &RunArgs) -> Result<u8, Failure> {
         runs_dir: args.runs_dir.clone(),
         drain: args.drain,
         style: Style::detect(args.quiet),
-        command: std::env::args().collect(),
+        command: std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| Failure::stack(format!("cannot start threads: {e}")))?;
-    let result = runtime.block_on(run::run(&plan, &provider, &options))?;
+    let result = runtime.block_on(run::run(&plan, &provider, &options));
+    // A client library's blocking call may still wait for a server that is gone.
+    runtime.shutdown_timeout(SHUTDOWN);
+    let result = result?;
     match args.output {
         Output::Json => print_json(&result.record)?,
         Output::Text => {

@@ -23,8 +23,8 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
 /// What a probe found: what was asked is fixed by the probe, this is what answered.
 type Answer = Result<String, DriverError>;
 
-/// Asks every row of the matrix. `run` is the run's id; everything that probes create carries it and is
-/// removed again.
+/// Asks every row of the matrix. `run` is the run's id; everything that probes create carries it. A
+/// probe that gets the right answer removes it again; what a failed one leaves goes with the stack.
 pub async fn probe_all(
     profile: &Profile,
     endpoints: &Endpoints,

@@ -7,7 +7,7 @@ use odg_reports::record::{
     RunState, TimelineEvent, Verdict, Warning,
 };
 use odg_reports::stats::batch_means;
-use odg_reports::summary::{latency_summary, mean_ci95_ns, resource_summary};
+use odg_reports::summary::{IntervalMean, latency_summary, mean_ci95_ns, resource_summary};
 use odg_workloads::day::DayOutcome;
 use odg_workloads::littles_law;
 use odg_workloads::recorder::{Recorder, Tally};
@@ -107,7 +107,7 @@ pub fn complete(record: &mut RunRecord, measured: Measured<'_>) {
     record.objectives = objectives(plan, recorder, &monitor);
     record.events = measured.events;
     marks_and_warnings(record, &outcome);
-    stationarity(record, &monitor, recorder);
+    stationarity(record, &monitor, recorder, measured.ended_after_s);
     let mut faults = judge::generator_faults(&record.generator, &record.operations);
     let generator = &record.generator;
     if record.state == RunState::Complete
@@ -166,11 +166,13 @@ fn share(part: u64, whole: u64) -> f64 {
 }
 
 /// Warns where an operation's mean moved between the halves of the measured part by more than its noise.
-fn stationarity(record: &mut RunRecord, monitor: &Monitor, recorder: &Recorder) {
+fn stationarity(record: &mut RunRecord, monitor: &Monitor, recorder: &Recorder, load_end_s: f64) {
     let moved: Vec<String> = recorder
         .operations()
         .filter_map(|(id, operation)| {
-            let means: Vec<f64> = monitor.means[id.index()][0].iter().map(|m| m.mean_ns).collect();
+            let within = |m: &&IntervalMean| m.end_s <= load_end_s + 0.5;
+            let means = monitor.means[id.index()][0].iter().filter(within);
+            let means: Vec<f64> = means.map(|m| m.mean_ns).collect();
             let (first, second) = means.split_at(means.len() / 2);
             let (first, second) = (batch_means(first)?, batch_means(second)?);
             let change = (second.mean - first.mean).abs();

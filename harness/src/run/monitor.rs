@@ -135,7 +135,10 @@ impl Monitor {
             }
         }
         self.peak_backlog = self.peak_backlog.max(rows.iter().map(|r| r.backlog).sum());
-        if (self.recorder.measured_ns().0..=self.recorder.measured_ns().1).contains(&now_ns) {
+        // A row tells of the interval before it, and comes a few milliseconds after its end.
+        let (from, to) = self.recorder.measured_ns();
+        let half = INTERVAL.as_nanos() as u64 / 2;
+        if (from + half..=to + half).contains(&now_ns) {
             self.resources.extend(resources.iter().cloned());
         }
         let own = resources.iter().find(|row| row.component == GENERATOR);

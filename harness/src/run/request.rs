@@ -20,6 +20,8 @@ pub const DURATION: Duration = Duration::from_secs(60);
 pub const WARMUP: Duration = Duration::from_secs(30);
 /// A load that differs by less from the profile's daily volume counts as the full one.
 const SAME_LOAD: f64 = 0.01;
+/// Longest run, so that a mistyped length is refused and not waited for.
+pub const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 /// Offered bytes per second and core that a machine can carry which hosts the servers and the generator
 /// together. Measured: see "How much one machine carries" in docs/performance.md. Only used to choose a
 /// scale where none is given, and said wherever it was used.
@@ -235,6 +237,13 @@ impl RunRequest {
         }
         let (from_s, to_s) = self.window.unwrap_or((0.0, DAY_S));
         let slice = DaySlice { from_s, to_s, speedup: self.speedup };
+        if (to_s - from_s) / self.speedup > LONGEST.as_secs_f64() {
+            return Err(Failure::usage(format!(
+                "the window takes more than {} days at speed-up {}: raise --speedup or narrow --window",
+                LONGEST.as_secs() / 86_400,
+                self.speedup
+            )));
+        }
         let whole = slice.run_time();
         let asked = match self.duration {
             Some(duration) => duration,
@@ -422,6 +431,7 @@ mod tests {
         for bad in [
             RunRequest { window, arrivals: Some("poisson".into()), ..request("small") },
             RunRequest { window, speedup: 100.0, ..request("small") },
+            RunRequest { window, speedup: 1e-15, ..request("small") },
             RunRequest { window, duration: Some(Duration::from_secs(1200)), ..request("small") },
             request("smal"),
         ] {

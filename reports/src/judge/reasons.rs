@@ -30,6 +30,11 @@ pub(super) fn failed_facts(evidence: &Evidence<'_>) -> Vec<String> {
     facts
 }
 
+/// Whether no event reached any hop: then nothing was lost, and nothing shown.
+fn is_empty(ledger: &LedgerSummary) -> bool {
+    ledger.hops.iter().all(|hop| hop.reached == 0)
+}
+
 /// How the ledger does not balance, where it should.
 fn unbalanced(evidence: &Evidence<'_>, ledger: &LedgerSummary) -> Option<String> {
     if ledger.balanced {
@@ -41,7 +46,7 @@ fn unbalanced(evidence: &Evidence<'_>, ledger: &LedgerSummary) -> Option<String>
     let (lost, twice, bad) = (sum(|h| h.lost), sum(|h| h.duplicated), sum(|h| h.corrupted));
     // An interrupted run leaves events on their way, so there "lost" may mean "not there yet".
     let not_at_rest = evidence.state == RunState::Interrupted;
-    if bad == 0 && (not_at_rest || ledger.hops.is_empty()) {
+    if bad == 0 && (not_at_rest || is_empty(ledger)) {
         return None;
     }
     let on_their_way =
@@ -136,7 +141,7 @@ pub(super) fn unsettled(evidence: &Evidence<'_>) -> Vec<String> {
     }
     reasons.extend(objectives_with(evidence, Verdict::Invalid));
     reasons.extend(objectives_with(evidence, Verdict::Inconclusive));
-    if evidence.ledger.is_some_and(|l| l.hops.is_empty()) {
+    if evidence.ledger.is_some_and(is_empty) {
         reasons.push("no event reached the ledger".to_owned());
     }
     let judged = evidence.objectives.iter().any(|o| o.required && o.verdict == Verdict::Pass)

@@ -40,7 +40,10 @@ fn feature(verdict: Verdict) -> FeatureResult {
 
 fn ledger(lost: u64) -> LedgerSummary {
     LedgerSummary {
-        hops: vec![HopSummary { hop: "stored".into(), lost, ..HopSummary::default() }],
+        hops: vec![
+            HopSummary { hop: "sent".into(), reached: 1_000, ..HopSummary::default() },
+            HopSummary { hop: "stored".into(), lost, ..HopSummary::default() },
+        ],
         balanced: lost == 0,
         checks: vec![LedgerCheck { ok: lost == 0, ..LedgerCheck::default() }],
         rejected: 0,
@@ -184,6 +187,10 @@ fn an_aborted_run_fails() {
 #[test]
 fn an_empty_ledger_or_nothing_judged_is_inconclusive() {
     let case = Case { ledger: Some(LedgerSummary::default()), ..Case::default() };
+    assert_eq!(verdict(&case), (Verdict::Inconclusive, 4));
+    let untouched =
+        LedgerSummary { hops: vec![HopSummary::default(); 5], ..LedgerSummary::default() };
+    let case = Case { ledger: Some(untouched), ..Case::default() };
     assert_eq!(verdict(&case), (Verdict::Inconclusive, 4));
     let case =
         Case { objectives: Vec::new(), features: Vec::new(), ledger: None, ..Case::default() };

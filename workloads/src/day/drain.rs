@@ -15,7 +15,8 @@ use crate::driver::DriverError;
 use crate::ledger::Hop;
 use crate::littles_law::InFlightMeans;
 
-/// While draining, this long without any event read means that no more will come.
+/// While draining, this long (or a quarter of the drain, where that is more) without any event read means
+/// that no more will come.
 const QUIET: Duration = Duration::from_secs(5);
 /// Time for the rest of the pipeline once it was told to give up.
 const LAST: Duration = Duration::from_secs(10);
@@ -75,10 +76,14 @@ impl Running {
             tokio::time::sleep(LOOK).await;
         }
         if !drained {
-            self.give_up.store(true, Ordering::Relaxed);
+            // What has not been sent stays unsent; what has been gets its time in the pipeline.
+            self.stop_publishing.store(true, Ordering::Relaxed);
             self.lanes.iter().for_each(JoinHandle::abort);
+            deadline = deadline.max(Instant::now() + LAST);
         }
         // 2. The bus: what it acknowledged is read back.
+        let quiet = QUIET.max(drain / 4);
+        let mut seen_errors = self.consumer_errors.load(Ordering::Relaxed);
         let mut last = (self.ledger.arrivals(Hop::Consumed), Instant::now());
         loop {
             let outstanding = self.ledger.outstanding(Hop::Acknowledged, Hop::Consumed);
@@ -86,10 +91,13 @@ impl Running {
                 break;
             }
             let consumed = self.ledger.arrivals(Hop::Consumed);
-            if consumed > last.0 || self.ingest_waiting.load(Ordering::Relaxed) {
+            let errors = self.consumer_errors.load(Ordering::Relaxed);
+            let held_up = self.ingest_waiting.load(Ordering::Relaxed) || errors > seen_errors;
+            if consumed > last.0 || held_up {
                 last = (consumed, Instant::now());
+                seen_errors = errors;
             }
-            if last.1.elapsed() > QUIET {
+            if last.1.elapsed() > quiet {
                 // The bus has been silent while nothing held the reader up: what is missing is lost.
                 break;
             }
@@ -134,11 +142,7 @@ impl Running {
         let totals = self.registrar.await.unwrap_or_default();
         let promoted = self.promoter.await.unwrap_or_default();
         let in_flight = self.sampler.finish();
-        let publishing = match self.publisher.is_finished() {
-            true => self.publisher.join().unwrap_or_default(),
-            // Stuck in its client; it ends with the process.
-            false => Kept::default(),
-        };
+        let publishing = self.publishing.read();
         let (schedules, end_ns) = (self.schedules, self.end_ns);
         // The pacer ended when its schedule did, or within one sleep of `stop`.
         let pacer = self.pacer;

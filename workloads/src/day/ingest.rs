@@ -40,7 +40,7 @@ pub(super) struct Ingest {
     pub sealed: mpsc::Sender<Sealed>,
     /// Errors of the bus while reading, for the record.
     pub errors: Arc<AtomicU64>,
-    /// Whether it waits for storage: then silence on the bus means nothing.
+    /// Whether it waits for storage or for a commit: then silence on the bus means nothing.
     pub waiting: Arc<AtomicBool>,
     open: Batch,
 }
@@ -133,9 +133,7 @@ impl Ingest {
             }
             if let Some(sealed) = self.seal(false) {
                 self.waiting.store(true, Ordering::Relaxed);
-                let gone = self.sealed.blocking_send(sealed).is_err();
-                self.waiting.store(false, Ordering::Relaxed);
-                if gone {
+                if self.sealed.blocking_send(sealed).is_err() {
                     return;
                 }
                 let offsets: Vec<NextOffset> = next
@@ -145,6 +143,7 @@ impl Ingest {
                 if let Err(error) = consumer.commit(&offsets) {
                     self.failed(&error);
                 }
+                self.waiting.store(false, Ordering::Relaxed);
             }
         }
         if let Some(sealed) = self.seal(true) {

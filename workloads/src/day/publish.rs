@@ -107,24 +107,41 @@ pub struct Kept {
     pub held: u64,
 }
 
+/// [`Kept`] so far, for whoever cannot wait for the publishing thread.
+#[derive(Debug, Clone, Default)]
+pub(super) struct KeptSoFar {
+    counted: Arc<AtomicU64>,
+    held: Arc<AtomicU64>,
+}
+
+impl KeptSoFar {
+    pub(super) fn read(&self) -> Kept {
+        Kept {
+            counted: self.counted.load(Ordering::Relaxed),
+            held: self.held.load(Ordering::Relaxed),
+        }
+    }
+}
+
 /// Counts [`Kept`].
 struct Keeper {
     measured_ns: (u64, u64),
     blocked_until_ns: u64,
-    kept: Kept,
+    kept: KeptSoFar,
 }
 
 impl Keeper {
-    fn new(measured_ns: (u64, u64)) -> Self {
-        Self { measured_ns, blocked_until_ns: 0, kept: Kept::default() }
+    fn new(measured_ns: (u64, u64), kept: KeptSoFar) -> Self {
+        Self { measured_ns, blocked_until_ns: 0, kept }
     }
 
     fn took_up(&mut self, intended_ns: u64, now_ns: u64) {
         let measured = (self.measured_ns.0..self.measured_ns.1).contains(&intended_ns);
         if measured && intended_ns >= self.blocked_until_ns {
-            self.kept.counted += 1;
+            self.kept.counted.fetch_add(1, Ordering::Relaxed);
             let lag = now_ns.saturating_sub(intended_ns);
-            self.kept.held += u64::from(lag <= HELD_WITHIN.as_nanos() as u64);
+            let held = u64::from(lag <= HELD_WITHIN.as_nanos() as u64);
+            self.kept.held.fetch_add(held, Ordering::Relaxed);
         }
     }
 }
@@ -154,18 +171,23 @@ pub(super) struct Publishing {
     pub names: Names,
     pub books: Books,
     pub measured_ns: (u64, u64),
+    pub kept: KeptSoFar,
+    /// Set where there is no time left: what has not been sent stays unsent.
     pub give_up: Arc<AtomicBool>,
 }
 
 impl Publishing {
     /// Publishes to Kafka until the arrivals end. Where the client's queue is full the event waits here,
     /// with its intended start and with those behind it, until `give_up` is set.
-    pub(super) fn into_kafka(self, publisher: &KafkaPublisher<Box<InFlight>>) -> Kept {
-        let Self { arrivals, mut source, names, books, measured_ns, give_up } = self;
+    pub(super) fn into_kafka(self, publisher: &KafkaPublisher<Box<InFlight>>) {
+        let Self { arrivals, mut source, names, books, measured_ns, kept, give_up } = self;
         let topics = EventKind::ALL.map(|kind| names.topic(kind));
-        let mut keeper = Keeper::new(measured_ns);
+        let mut keeper = Keeper::new(measured_ns, kept);
         let mut frame = Vec::new();
         while let Ok(intended_ns) = arrivals.recv() {
+            if give_up.load(Ordering::Relaxed) {
+                break;
+            }
             let now_ns = books.clock.now_ns();
             keeper.took_up(intended_ns, now_ns);
             let stamp = source.next_into(intended_ns, now_ns, &mut frame);
@@ -188,14 +210,13 @@ impl Publishing {
                 }
             }
         }
-        keeper.kept
     }
 
     /// Publishes to NATS until the arrivals end and every event has its answer. The calling thread makes the
     /// events in order; each key's events then go through one lane, in order. Once `give_up` is set, what has
     /// not been sent is dropped, unsent.
-    pub(super) fn into_nats(self, runtime: &Handle, nats: &Arc<NatsDriver>) -> Kept {
-        let Self { arrivals, mut source, names, books, measured_ns, give_up } = self;
+    pub(super) fn into_nats(self, runtime: &Handle, nats: &Arc<NatsDriver>) {
+        let Self { arrivals, mut source, names, books, measured_ns, kept, give_up } = self;
         let mut tasks = Vec::new();
         let lanes: Vec<channel::Sender<(Stamp, Vec<u8>)>> = (0..NATS_LANES)
             .map(|_| {
@@ -223,7 +244,7 @@ impl Publishing {
                 sender
             })
             .collect();
-        let mut keeper = Keeper::new(measured_ns);
+        let mut keeper = Keeper::new(measured_ns, kept);
         while let Ok(intended_ns) = arrivals.recv() {
             let now_ns = books.clock.now_ns();
             keeper.took_up(intended_ns, now_ns);
@@ -245,7 +266,6 @@ impl Publishing {
         for task in tasks {
             let _ = runtime.block_on(task);
         }
-        keeper.kept
     }
 }
 
@@ -256,13 +276,13 @@ mod tests {
     #[test]
     fn arrivals_behind_a_full_client_are_not_held_against_the_generator() {
         let late = HELD_WITHIN.as_nanos() as u64 + 1;
-        let mut keeper = Keeper::new((100, 1_000_000_000));
+        let mut keeper = Keeper::new((100, 1_000_000_000), KeptSoFar::default());
         keeper.took_up(50, 50);
         keeper.took_up(100, 100);
         keeper.took_up(200, 200 + late);
-        assert_eq!(keeper.kept, Kept { counted: 2, held: 1 });
+        assert_eq!(keeper.kept.read(), Kept { counted: 2, held: 1 });
         keeper.blocked_until_ns = 500_000_000;
         keeper.took_up(400_000_000, 400_000_000 + late);
-        assert_eq!(keeper.kept, Kept { counted: 2, held: 1 });
+        assert_eq!(keeper.kept.read(), Kept { counted: 2, held: 1 });
     }
 }

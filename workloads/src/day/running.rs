@@ -14,7 +14,7 @@ use super::ingest::Ingest;
 use super::names::{Layer, Names};
 use super::pacing::{self, Pacing, Queues};
 use super::promote::{Promoted, Promoter};
-use super::publish::{Books, EventQueue, Kept, Publishing, kafka_publisher};
+use super::publish::{Books, EventQueue, KeptSoFar, Publishing, kafka_publisher};
 use super::register::{Chain, Registrar, Totals};
 use super::store::Store;
 use super::{Day, operations as op, reads};
@@ -76,7 +76,9 @@ pub struct Running {
     pub(super) stop_ingest: Arc<AtomicBool>,
     pub(super) give_up: Arc<AtomicBool>,
     pub(super) pacer: Thread<(Pacing, u64)>,
-    pub(super) publisher: Thread<Kept>,
+    pub(super) publisher: Thread<()>,
+    pub(super) publishing: KeptSoFar,
+    pub(super) stop_publishing: Arc<AtomicBool>,
     pub(super) schedules: Vec<Schedule>,
     pub(super) end_ns: u64,
     pub(super) ingest: IngestHandle,
@@ -237,13 +239,16 @@ impl Day {
         let schedules = self.options.load.schedules(self.pool.mean_bytes());
         let (queues, lanes) = self.read_side(&runtime, clock, events, &notified);
         let Self { options, names, clients, pool, recorder, .. } = self;
+        let kept = KeptSoFar::default();
+        let stop_publishing = Arc::new(AtomicBool::new(false));
         let publishing = Publishing {
             arrivals,
             source: EventSource::new(pool, options.load.seed),
             names: names.clone(),
             books,
             measured_ns: recorder.measured_ns(),
-            give_up: Arc::clone(&give_up),
+            kept: kept.clone(),
+            give_up: Arc::clone(&stop_publishing),
         };
         let publisher = start_publisher(&clients.bus, publishing)?;
         let pacer = pacing::start(
@@ -266,6 +271,8 @@ impl Day {
             give_up,
             pacer,
             publisher,
+            publishing: kept,
+            stop_publishing,
             schedules,
             end_ns: u64::MAX,
             ingest,
@@ -362,19 +369,18 @@ async fn await_assignment(consumer: KafkaConsumer) -> Result<KafkaConsumer, Driv
     })?
 }
 
-fn start_publisher(bus: &Bus, publishing: Publishing) -> Result<Thread<Kept>, DriverError> {
+fn start_publisher(bus: &Bus, publishing: Publishing) -> Result<Thread<()>, DriverError> {
     let thread = std::thread::Builder::new().name("publish".into());
     let runtime = Handle::current();
     match bus {
         Bus::Kafka(kafka) => {
             let publisher = kafka_publisher(kafka, publishing.books.clone())?;
             thread.spawn(move || {
-                let kept = publishing.into_kafka(&publisher);
+                publishing.into_kafka(&publisher);
                 // Every event gets its answer: the client's own delivery time-out bounds this.
                 if let Err(error) = publisher.flush(FLUSH) {
                     tracing::warn!(%error, "flushing the producer");
                 }
-                kept
             })
         }
         Bus::Nats(nats) => {

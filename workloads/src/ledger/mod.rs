@@ -122,11 +122,6 @@ impl Ledger {
         lock(&self.hops[hop as usize]).arrivals
     }
 
-    /// Arrivals that a hop had seen before.
-    pub fn duplicates(&self, hop: Hop) -> u64 {
-        lock(&self.hops[hop as usize]).duplicated
-    }
-
     /// Events that one hop acknowledged and the next has not seen.
     pub fn outstanding(&self, before: Hop, after: Hop) -> u64 {
         let (before, after) = (lock(&self.hops[before as usize]), lock(&self.hops[after as usize]));

@@ -42,7 +42,7 @@ const SUBSCRIPTION_CAPACITY: usize = 65_536;
 const PREFETCH: usize = 4096;
 /// Time after which an unacknowledged message is delivered again: longer than writing and registering
 /// a batch takes, so that a slow batch is not a duplicate.
-const ACK_WAIT: Duration = Duration::from_secs(60);
+const ACK_WAIT: Duration = Duration::from_secs(300);
 /// Messages that may be delivered and not yet acknowledged.
 const MAX_ACK_PENDING: i64 = 200_000;
 /// Heartbeat of a pull request: a consumer whose server went silent notices within two of them.
