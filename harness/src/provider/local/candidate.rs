@@ -19,20 +19,25 @@ use super::process::{Process, log_tail};
 use super::reaper::Reaper;
 use super::search::{NotFound, Search};
 
+/// What a candidate is, wherever it is found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Identity {
+    /// Component.
+    pub component: Component,
+    /// Stable identifier, as `ODG_BENCH_IMPLEMENTATION_…` takes it.
+    pub id: &'static str,
+    /// Product, for people.
+    pub product: &'static str,
+    /// Real, compatible or fake.
+    pub fidelity: Fidelity,
+    /// What a reader of its figures must know.
+    pub note: Option<&'static str>,
+}
+
 /// An implementation of a component that can be started here.
 pub(super) trait Candidate: Send + Sync {
-    /// Component.
-    fn component(&self) -> Component;
-    /// Stable identifier, as `ODG_BENCH_IMPLEMENTATION_…` takes it.
-    fn id(&self) -> &'static str;
-    /// Product, for people.
-    fn product(&self) -> &'static str;
-    /// Real, compatible or fake.
-    fn fidelity(&self) -> Fidelity;
-    /// What a reader of its figures must know.
-    fn note(&self) -> Option<&'static str> {
-        None
-    }
+    /// What it is.
+    fn identity(&self) -> Identity;
     /// Looks for it; starts no server.
     fn find(&self, search: &Search) -> Result<Found, NotFound>;
     /// Starts it and waits until it has answered a real request.

@@ -18,7 +18,9 @@ use tokio::net::TcpStream;
 
 use crate::provider::ProviderError;
 
-use super::candidate::{Answer, Candidate, Found, Running, Site, Started, random_password};
+use super::candidate::{
+    Answer, Candidate, Found, Identity, Running, Site, Started, random_password,
+};
 use super::ports::free_port;
 use super::process::{Process, StopPlan};
 use super::ready;
@@ -45,28 +47,18 @@ impl Garage {
 }
 
 impl Candidate for Garage {
-    fn component(&self) -> Component {
-        Component::Minio
-    }
-
-    fn id(&self) -> &'static str {
-        "garage"
-    }
-
-    fn product(&self) -> &'static str {
-        "Garage"
-    }
-
-    fn fidelity(&self) -> Fidelity {
-        Fidelity::Compatible
-    }
-
-    fn note(&self) -> Option<&'static str> {
-        Some(
-            "not MinIO but another S3 server: answers a PUT before its bytes are synced to the disk, ignores \
+    fn identity(&self) -> Identity {
+        Identity {
+            component: Component::Minio,
+            id: "garage",
+            product: "Garage",
+            fidelity: Fidelity::Compatible,
+            note: Some(
+                "not MinIO but another S3 server: answers a PUT before its bytes are synced to the disk, ignores \
              If-None-Match on PUT, holds some small answers back for 40 ms (Nagle's algorithm); no versioning, \
              policy or tagging",
-        )
+            ),
+        }
     }
 
     fn find(&self, search: &Search) -> Result<Found, NotFound> {

@@ -13,7 +13,9 @@ use odg_workloads::endpoint::{KafkaEndpoint, KafkaLogin};
 
 use crate::provider::ProviderError;
 
-use super::candidate::{Answer, Candidate, Found, Running, Site, Started, random_password};
+use super::candidate::{
+    Answer, Candidate, Found, Identity, Running, Site, Started, random_password,
+};
 use super::ports::free_port;
 use super::process::{Process, StopPlan};
 use super::ready;
@@ -40,20 +42,14 @@ struct Installation {
 }
 
 impl Candidate for Kafka {
-    fn component(&self) -> Component {
-        Component::Kafka
-    }
-
-    fn id(&self) -> &'static str {
-        "apache-kafka"
-    }
-
-    fn product(&self) -> &'static str {
-        "Apache Kafka"
-    }
-
-    fn fidelity(&self) -> Fidelity {
-        Fidelity::Real
+    fn identity(&self) -> Identity {
+        Identity {
+            component: Component::Kafka,
+            id: "apache-kafka",
+            product: "Apache Kafka",
+            fidelity: Fidelity::Real,
+            note: None,
+        }
     }
 
     fn find(&self, search: &Search) -> Result<Found, NotFound> {

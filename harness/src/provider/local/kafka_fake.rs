@@ -12,33 +12,23 @@ use rdkafka::mocking::MockCluster;
 
 use crate::provider::ProviderError;
 
-use super::candidate::{Answer, Candidate, Found, Inside, Running, Site, Started};
+use super::candidate::{Answer, Candidate, Found, Identity, Inside, Running, Site, Started};
 use super::search::{NotFound, Search};
 
 pub(super) struct KafkaFake;
 
 impl Candidate for KafkaFake {
-    fn component(&self) -> Component {
-        Component::Kafka
-    }
-
-    fn id(&self) -> &'static str {
-        "fake"
-    }
-
-    fn product(&self) -> &'static str {
-        "librdkafka mock cluster"
-    }
-
-    fn fidelity(&self) -> Fidelity {
-        Fidelity::Fake
-    }
-
-    fn note(&self) -> Option<&'static str> {
-        Some(
-            "a test double inside odg-bench: memory only, keeps 5 MiB or 100,000 messages a partition and \
+    fn identity(&self) -> Identity {
+        Identity {
+            component: Component::Kafka,
+            id: "fake",
+            product: "librdkafka mock cluster",
+            fidelity: Fidelity::Fake,
+            note: Some(
+                "a test double inside odg-bench: memory only, keeps 5 MiB or 100,000 messages a partition and \
              then drops unread ones silently; transactions do nothing; no topic administration",
-        )
+            ),
+        }
     }
 
     fn find(&self, _: &Search) -> Result<Found, NotFound> {

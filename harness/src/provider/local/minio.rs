@@ -12,7 +12,9 @@ use odg_workloads::endpoint::S3Endpoint;
 
 use crate::provider::ProviderError;
 
-use super::candidate::{Answer, Candidate, Found, Running, Site, Started, random_password};
+use super::candidate::{
+    Answer, Candidate, Found, Identity, Running, Site, Started, random_password,
+};
 use super::ports::free_port;
 use super::process::{Process, StopPlan};
 use super::ready;
@@ -36,20 +38,14 @@ impl Minio {
 }
 
 impl Candidate for Minio {
-    fn component(&self) -> Component {
-        Component::Minio
-    }
-
-    fn id(&self) -> &'static str {
-        "minio"
-    }
-
-    fn product(&self) -> &'static str {
-        "MinIO"
-    }
-
-    fn fidelity(&self) -> Fidelity {
-        Fidelity::Real
+    fn identity(&self) -> Identity {
+        Identity {
+            component: Component::Minio,
+            id: "minio",
+            product: "MinIO",
+            fidelity: Fidelity::Real,
+            note: None,
+        }
     }
 
     fn find(&self, search: &Search) -> Result<Found, NotFound> {

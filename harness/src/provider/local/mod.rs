@@ -151,7 +151,7 @@ impl LocalProvider {
                 let candidate = by_id(component, &choice.implementation)?;
                 let site = Site {
                     component,
-                    product: candidate.product(),
+                    product: candidate.identity().product,
                     dir: work.subdir(component.name())?,
                     log: logs.join(format!("{}.log", component.name())),
                     reaper,
@@ -170,18 +170,18 @@ impl LocalProvider {
             let Started { answer, version, running } = started;
             let memory =
                 in_memory.then_some("its data lies in memory (tmpfs): durable writes cost nothing");
-            let notes: Vec<&str> = candidate.note().into_iter().chain(memory).collect();
+            let notes: Vec<&str> = candidate.identity().note.into_iter().chain(memory).collect();
             implementations.push(Implementation {
-                component: candidate.component().name().to_owned(),
-                name: candidate.product().to_owned(),
+                component: candidate.identity().component.name().to_owned(),
+                name: candidate.identity().product.to_owned(),
                 version,
-                fidelity: candidate.fidelity(),
+                fidelity: candidate.identity().fidelity,
                 endpoint: answer.address(),
                 ready_ms,
                 note: (!notes.is_empty()).then(|| notes.join("; ")),
             });
             answer.enter(&mut endpoints);
-            parts.push(Part { component: candidate.component(), running, log });
+            parts.push(Part { component: candidate.identity().component, running, log });
         }
         let control = LocalControl::new(parts, logs, work, reaper);
         Ok(Stack::new(endpoints, implementations, elapsed_ms(began), Box::new(control)))
@@ -224,24 +224,24 @@ impl Provider for LocalProvider {
 
 fn by_id(component: Component, id: &str) -> Result<&'static dyn Candidate, ProviderError> {
     let all = candidates(component);
-    all.iter().copied().find(|candidate| candidate.id() == id).ok_or_else(|| {
+    all.iter().copied().find(|candidate| candidate.identity().id == id).ok_or_else(|| {
         ProviderError::UnknownImplementation {
             component,
             asked: id.to_owned(),
-            known: all.iter().map(|candidate| candidate.id()).collect(),
+            known: all.iter().map(|candidate| candidate.identity().id).collect(),
         }
     })
 }
 
 fn choice(candidate: &dyn Candidate, found: candidate::Found) -> Choice {
     Choice {
-        component: candidate.component(),
-        implementation: candidate.id().to_owned(),
-        name: candidate.product().to_owned(),
+        component: candidate.identity().component,
+        implementation: candidate.identity().id.to_owned(),
+        name: candidate.identity().product.to_owned(),
         version: found.version,
         path: found.path,
-        fidelity: candidate.fidelity(),
-        note: candidate.note().map(str::to_owned),
+        fidelity: candidate.identity().fidelity,
+        note: candidate.identity().note.map(str::to_owned),
     }
 }
 

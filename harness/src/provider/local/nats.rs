@@ -11,7 +11,9 @@ use odg_workloads::endpoint::NatsEndpoint;
 
 use crate::provider::ProviderError;
 
-use super::candidate::{Answer, Candidate, Found, Running, Site, Started, random_password};
+use super::candidate::{
+    Answer, Candidate, Found, Identity, Running, Site, Started, random_password,
+};
 use super::ports::free_port;
 use super::process::{Process, StopPlan};
 use super::ready;
@@ -35,20 +37,14 @@ impl Nats {
 }
 
 impl Candidate for Nats {
-    fn component(&self) -> Component {
-        Component::Nats
-    }
-
-    fn id(&self) -> &'static str {
-        "nats"
-    }
-
-    fn product(&self) -> &'static str {
-        "NATS"
-    }
-
-    fn fidelity(&self) -> Fidelity {
-        Fidelity::Real
+    fn identity(&self) -> Identity {
+        Identity {
+            component: Component::Nats,
+            id: "nats",
+            product: "NATS",
+            fidelity: Fidelity::Real,
+            note: None,
+        }
     }
 
     fn find(&self, search: &Search) -> Result<Found, NotFound> {

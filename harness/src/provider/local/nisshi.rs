@@ -11,7 +11,7 @@ use odg_workloads::endpoint::KafkaEndpoint;
 
 use crate::provider::ProviderError;
 
-use super::candidate::{Answer, Candidate, Found, Running, Site, Started};
+use super::candidate::{Answer, Candidate, Found, Identity, Running, Site, Started};
 use super::ports::free_port;
 use super::process::{Process, StopPlan};
 use super::ready;
@@ -34,28 +34,18 @@ impl Nisshi {
 }
 
 impl Candidate for Nisshi {
-    fn component(&self) -> Component {
-        Component::Kafka
-    }
-
-    fn id(&self) -> &'static str {
-        "nisshi"
-    }
-
-    fn product(&self) -> &'static str {
-        "nisshi"
-    }
-
-    fn fidelity(&self) -> Fidelity {
-        Fidelity::Compatible
-    }
-
-    fn note(&self) -> Option<&'static str> {
-        Some(
-            "not Apache Kafka but another broker of its protocol, with its memory engine: nothing reaches a \
+    fn identity(&self) -> Identity {
+        Identity {
+            component: Component::Kafka,
+            id: "nisshi",
+            product: "nisshi",
+            fidelity: Fidelity::Compatible,
+            note: Some(
+                "not Apache Kafka but another broker of its protocol, with its memory engine: nothing reaches a \
              disk and nothing is ever dropped, so it grows with all that is sent; no transactions, no \
              partition or configuration administration",
-        )
+            ),
+        }
     }
 
     fn find(&self, search: &Search) -> Result<Found, NotFound> {

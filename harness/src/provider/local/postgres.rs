@@ -15,7 +15,9 @@ use odg_workloads::endpoint::PostgresEndpoint;
 
 use crate::provider::ProviderError;
 
-use super::candidate::{Answer, Candidate, Found, Running, Site, Started, random_password};
+use super::candidate::{
+    Answer, Candidate, Found, Identity, Running, Site, Started, random_password,
+};
 use super::ports::free_port;
 use super::process::{Process, StopPlan};
 use super::ready;
@@ -32,20 +34,14 @@ const STOP: StopPlan = StopPlan { signal: Signal::SIGINT, grace: Duration::from_
 pub(super) struct Postgres;
 
 impl Candidate for Postgres {
-    fn component(&self) -> Component {
-        Component::Postgresql
-    }
-
-    fn id(&self) -> &'static str {
-        "postgresql"
-    }
-
-    fn product(&self) -> &'static str {
-        "PostgreSQL"
-    }
-
-    fn fidelity(&self) -> Fidelity {
-        Fidelity::Real
+    fn identity(&self) -> Identity {
+        Identity {
+            component: Component::Postgresql,
+            id: "postgresql",
+            product: "PostgreSQL",
+            fidelity: Fidelity::Real,
+            note: None,
+        }
     }
 
     fn find(&self, search: &Search) -> Result<Found, NotFound> {

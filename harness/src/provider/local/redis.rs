@@ -10,7 +10,9 @@ use odg_workloads::endpoint::RedisEndpoint;
 
 use crate::provider::ProviderError;
 
-use super::candidate::{Answer, Candidate, Found, Running, Site, Started, random_password};
+use super::candidate::{
+    Answer, Candidate, Found, Identity, Running, Site, Started, random_password,
+};
 use super::ports::free_port;
 use super::process::{Process, StopPlan};
 use super::ready;
@@ -33,20 +35,14 @@ impl Redis {
 }
 
 impl Candidate for Redis {
-    fn component(&self) -> Component {
-        Component::Redis
-    }
-
-    fn id(&self) -> &'static str {
-        "redis"
-    }
-
-    fn product(&self) -> &'static str {
-        "Redis"
-    }
-
-    fn fidelity(&self) -> Fidelity {
-        Fidelity::Real
+    fn identity(&self) -> Identity {
+        Identity {
+            component: Component::Redis,
+            id: "redis",
+            product: "Redis",
+            fidelity: Fidelity::Real,
+            note: None,
+        }
     }
 
     fn find(&self, search: &Search) -> Result<Found, NotFound> {

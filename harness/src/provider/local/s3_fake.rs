@@ -17,7 +17,9 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::provider::ProviderError;
 
-use super::candidate::{Answer, Candidate, Found, Inside, Running, Site, Started, random_password};
+use super::candidate::{
+    Answer, Candidate, Found, Identity, Inside, Running, Site, Started, random_password,
+};
 use super::search::{NotFound, Search};
 use super::workdir::make_private_dir;
 
@@ -30,27 +32,17 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct S3Fake;
 
 impl Candidate for S3Fake {
-    fn component(&self) -> Component {
-        Component::Minio
-    }
-
-    fn id(&self) -> &'static str {
-        "fake"
-    }
-
-    fn product(&self) -> &'static str {
-        "s3s-fs"
-    }
-
-    fn fidelity(&self) -> Fidelity {
-        Fidelity::Fake
-    }
-
-    fn note(&self) -> Option<&'static str> {
-        Some(
-            "a test double inside odg-bench over a directory: concurrent writes of one key tear, a bucket \
+    fn identity(&self) -> Identity {
+        Identity {
+            component: Component::Minio,
+            id: "fake",
+            product: "s3s-fs",
+            fidelity: Fidelity::Fake,
+            note: Some(
+                "a test double inside odg-bench over a directory: concurrent writes of one key tear, a bucket \
              that is not empty can be deleted; no versioning, lifecycle, policy or tagging",
-        )
+            ),
+        }
     }
 
     fn find(&self, _: &Search) -> Result<Found, NotFound> {
