@@ -34,7 +34,7 @@ use odg_reports::record::Implementation;
 use odg_workloads::endpoint::Endpoints;
 
 use super::{Choice, Plan, Provider, ProviderError, Stack, StartOptions, disk};
-use candidate::{Candidate, Site, Started};
+use candidate::{Candidate, Identity, Site, Started};
 use control::{LocalControl, Part};
 use reaper::Reaper;
 use search::NotFound;
@@ -234,14 +234,15 @@ fn by_id(component: Component, id: &str) -> Result<&'static dyn Candidate, Provi
 }
 
 fn choice(candidate: &dyn Candidate, found: candidate::Found) -> Choice {
+    let Identity { component, id, product, fidelity, note } = candidate.identity();
     Choice {
-        component: candidate.identity().component,
-        implementation: candidate.identity().id.to_owned(),
-        name: candidate.identity().product.to_owned(),
+        component,
+        implementation: id.to_owned(),
+        name: product.to_owned(),
         version: found.version,
         path: found.path,
-        fidelity: candidate.identity().fidelity,
-        note: candidate.identity().note.map(str::to_owned),
+        fidelity,
+        note: note.map(str::to_owned),
     }
 }
 
