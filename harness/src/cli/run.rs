@@ -11,8 +11,8 @@ use odg_profiles::{Volume, parse_duration};
 use super::{Output, colour, print, print_json, width};
 use crate::exit::{self, Failure};
 use crate::host;
-use crate::provider::Provider;
 use crate::provider::local::LocalProvider;
+use crate::provider::{Plan, Provider};
 use crate::run::progress::Style;
 use crate::run::request::LONGEST;
 use crate::run::session::{disk_needed, wanted};
@@ -147,8 +147,13 @@ pub(super) fn execute(args: &RunArgs) -> Result<u8, Failure> {
     let provider = match args.provider {
         ProviderName::Auto | ProviderName::Local => LocalProvider::from_env(),
     };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::stack(format!("cannot start threads: {e}")))?;
     if args.dry_run {
-        return dry_run(&plan, &provider, args.output);
+        let chosen = runtime.block_on(provider.plan(&wanted(&plan.profile)))?;
+        return dry_run(&plan, &chosen, provider.name(), args.output);
     }
     let options = RunOptions {
         runs_dir: args.runs_dir.clone(),
@@ -156,10 +161,6 @@ pub(super) fn execute(args: &RunArgs) -> Result<u8, Failure> {
         style: Style::detect(args.quiet),
         command: std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect(),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Failure::stack(format!("cannot start threads: {e}")))?;
     let result = runtime.block_on(run::run(&plan, &provider, &options));
     // A client library's blocking call may still wait for a server that is gone.
     runtime.shutdown_timeout(SHUTDOWN);
@@ -182,12 +183,11 @@ macro_rules! say {
     };
 }
 
-fn dry_run(plan: &RunPlan, provider: &dyn Provider, output: Output) -> Result<u8, Failure> {
-    let chosen = provider.plan(&wanted(&plan.profile))?;
+fn dry_run(plan: &RunPlan, chosen: &Plan, provider: &str, output: Output) -> Result<u8, Failure> {
     if output == Output::Json {
         print_json(&serde_json::json!({
             "profile": plan.profile.name,
-            "provider": provider.name(),
+            "provider": provider,
             "would_start": chosen.choices,
             "not_started_here": chosen.unsupported,
             "config": plan.config,
@@ -206,12 +206,7 @@ fn dry_run(plan: &RunPlan, provider: &dyn Provider, output: Output) -> Result<u8
         return Ok(exit::PASS);
     }
     let mut text = String::new();
-    say!(
-        text,
-        "Profile {}, provider {}: nothing was started.\n",
-        plan.profile.name,
-        provider.name()
-    );
+    say!(text, "Profile {}, provider {}: nothing was started.\n", plan.profile.name, provider);
     say!(text, "Would start:");
     for choice in &chosen.choices {
         let version = choice.version.as_deref().unwrap_or("version known once it runs");

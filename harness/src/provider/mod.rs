@@ -32,15 +32,19 @@ pub trait Provider: Send + Sync {
     /// other as unsupported.
     fn components(&self) -> Vec<Component>;
 
-    /// The directory whose disk will hold the components' data when [`StartOptions`] names no other.
-    fn data_dir_parent(&self) -> PathBuf;
+    /// The directory on this machine whose disk will hold the components' data when [`StartOptions`] names no
+    /// other; `None` where they keep it elsewhere.
+    fn data_dir_parent(&self) -> Option<PathBuf>;
+
+    /// Whether the stack is somebody else's and stays when the run ends: then the run removes what it created.
+    fn outlives_run(&self) -> bool;
 
     /// Resolves each wanted component to the best implementation that is there. Starts and writes nothing.
     ///
     /// # Errors
     /// [`ProviderError::MissingComponent`] where a component has no implementation on this machine, and
     /// [`ProviderError::UnknownImplementation`] where one was asked for by a name that does not exist.
-    fn plan(&self, wanted: &[Component]) -> Result<Plan, ProviderError>;
+    fn plan<'a>(&'a self, wanted: &'a [Component]) -> BoxFuture<'a, Result<Plan, ProviderError>>;
 
     /// Starts what was planned and waits until every component has answered a real request. On any error,
     /// and when the future is dropped, everything already started is ended and removed again.

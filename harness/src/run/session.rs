@@ -82,8 +82,10 @@ pub async fn run(
     provider: &dyn Provider,
     options: &RunOptions,
 ) -> Result<RunResult, Failure> {
-    let chosen = provider.plan(&wanted(&plan.profile))?;
-    disk::require(&provider.data_dir_parent(), disk_needed(plan))?;
+    let chosen = provider.plan(&wanted(&plan.profile)).await?;
+    if let Some(parent) = provider.data_dir_parent() {
+        disk::require(&parent, disk_needed(plan))?;
+    }
     writable(&options.runs_dir)?;
     let started_at = OffsetDateTime::now_utc();
     let id = run_id(started_at, &plan.profile.name);
@@ -119,7 +121,15 @@ pub async fn run(
     progress.step(&format!("stack ready in {:.1} s", stack.ready_ms as f64 / 1e3));
 
     let mut record = empty_record(plan, provider, options, &stack, id, started_at);
-    let parts = Parts { plan, options, short: &short, dir: &dir, ceiling, interrupts: &interrupts };
+    let parts = Parts {
+        plan,
+        options,
+        short: &short,
+        dir: &dir,
+        ceiling,
+        interrupts: &interrupts,
+        outlives_run: provider.outlives_run(),
+    };
     let mut loaded = load(&parts, &mut stack, &mut record, &mut progress).await;
     progress.finish();
     if let (Err(failure), Some(death)) = (&mut loaded, stack.died()) {
@@ -167,6 +177,8 @@ struct Parts<'a> {
     dir: &'a Path,
     ceiling: f64,
     interrupts: &'a Interrupts,
+    /// Whether the stack stays: what was created in it is then removed.
+    outlives_run: bool,
 }
 
 /// Probes the stack, offers the load, and completes the record; the writer comes back to finish it.
@@ -243,9 +255,8 @@ async fn measure(
     progress.finish();
     progress.step(&format!("draining, for at most {} s", drain.as_secs()));
     let mut written = Ok(());
-    // The stack goes down with the run: what was created in it needs no clean-up of its own.
     let outcome = running
-        .finish(drain, false, || {
+        .finish(drain, parts.outlives_run, || {
             if monitor.is_due() && written.is_ok() {
                 written = monitor.tick(&mut writer, stack);
                 death = death.take().or_else(|| stack.died());

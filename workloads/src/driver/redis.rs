@@ -40,7 +40,13 @@ impl RedisDriver {
     /// [`ErrorKind::Connection`] where nothing answers, [`ErrorKind::Refused`] on a wrong password.
     pub async fn connect(endpoint: &RedisEndpoint, prefix: Prefix) -> Result<Self, DriverError> {
         let operation = format!("connect to {}:{}", endpoint.host, endpoint.port);
-        let settings = RedisConnectionInfo::default().set_password(endpoint.password.expose());
+        let mut settings = RedisConnectionInfo::default();
+        if let Some(user) = &endpoint.user {
+            settings = settings.set_username(user);
+        }
+        if let Some(password) = &endpoint.password {
+            settings = settings.set_password(password.expose());
+        }
         let client = ConnectionAddr::Tcp(endpoint.host.clone(), endpoint.port)
             .into_connection_info()
             .and_then(|info| Client::open(info.set_redis_settings(settings)))

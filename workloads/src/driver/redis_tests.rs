@@ -55,7 +55,7 @@ async fn a_server_that_closes_its_connection_is_retried_and_counted() {
 #[tokio::test]
 async fn a_wrong_password_is_refused_and_a_closed_port_is_a_connection_error() {
     let Some((_server, mut endpoint)) = redis().await else { return };
-    endpoint.password = Secret::new("wrong");
+    endpoint.password = Some(Secret::new("wrong"));
     let refused = RedisDriver::connect(&endpoint, prefix("r")).await.map(drop).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Refused, "{refused}");
     endpoint.port = free_port();

@@ -18,7 +18,8 @@ use tempfile::TempDir;
 
 use super::DriverError;
 use crate::endpoint::{
-    KafkaEndpoint, KafkaLogin, NatsEndpoint, PostgresEndpoint, RedisEndpoint, S3Endpoint,
+    KafkaEndpoint, KafkaLogin, NatsEndpoint, NatsLogin, PostgresEndpoint, RedisEndpoint,
+    S3Endpoint, SaslMechanism, SslMode, Tls,
 };
 use crate::secret::Secret;
 
@@ -134,6 +135,8 @@ pub(crate) async fn postgres() -> Option<(Server, PostgresEndpoint)> {
         user: "odg".to_owned(),
         password: Secret::new(PASSWORD.as_str()),
         database: "postgres".to_owned(),
+        ssl_mode: SslMode::Disable,
+        tls: Tls::default(),
     };
     let size = super::postgres::PoolSize { min: 0, max: 1 };
     server
@@ -155,7 +158,13 @@ pub(crate) async fn redis() -> Option<(Server, RedisEndpoint)> {
     command.arg(&config);
     let server = Server::spawn(command, dir, port);
     let password = Secret::new(PASSWORD.as_str());
-    let endpoint = RedisEndpoint { host: "127.0.0.1".to_owned(), port, password };
+    let endpoint = RedisEndpoint {
+        host: "127.0.0.1".to_owned(),
+        port,
+        user: None,
+        password: Some(password),
+        tls: None,
+    };
     server.ready(|| super::redis::RedisDriver::connect(&endpoint, prefix("ready"))).await;
     Some((server, endpoint))
 }
@@ -177,8 +186,11 @@ pub(crate) async fn nats() -> Option<(Server, NatsEndpoint)> {
     let server = Server::spawn(command, dir, port);
     let endpoint = NatsEndpoint {
         address: format!("127.0.0.1:{port}"),
-        user: "odg".to_owned(),
-        password: Secret::new(PASSWORD.as_str()),
+        login: NatsLogin::Password {
+            user: "odg".to_owned(),
+            password: Secret::new(PASSWORD.as_str()),
+        },
+        tls: None,
     };
     server
         .ready(|| async {
@@ -243,8 +255,10 @@ pub(crate) async fn kafka() -> Option<(Server, KafkaEndpoint)> {
     command.arg(&config);
     let server = Server::spawn(command, dir, port);
     let password = Secret::new(PASSWORD.as_str());
-    let login = Some(KafkaLogin { user: "odg".to_owned(), password });
-    let endpoint = KafkaEndpoint { bootstrap: format!("127.0.0.1:{port}"), admin: true, login };
+    let login =
+        Some(KafkaLogin { mechanism: SaslMechanism::Plain, user: "odg".to_owned(), password });
+    let endpoint =
+        KafkaEndpoint { bootstrap: format!("127.0.0.1:{port}"), admin: true, login, tls: None };
     let options = super::kafka::KafkaOptions::default();
     let driver = super::kafka::KafkaDriver::new(&endpoint, options, prefix("ready")).unwrap();
     server.ready(|| driver.ping()).await;
@@ -257,6 +271,7 @@ pub(crate) fn s3_endpoint(port: u16) -> S3Endpoint {
         access_key: "odg-test".to_owned(),
         secret_key: Secret::new(PASSWORD.as_str()),
         region: "us-east-1".to_owned(),
+        tls: Tls::default(),
     }
 }
 

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use odg_profiles::Component;
 use odg_reports::record::Fidelity;
 use odg_workloads::driver::DriverError;
-use odg_workloads::endpoint::S3Endpoint;
+use odg_workloads::endpoint::{S3Endpoint, Tls};
 use odg_workloads::secret::Secret;
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -112,6 +112,7 @@ async fn start(search: &Search, site: &Site<'_>) -> Result<Started, ProviderErro
         access_key: access_key_id,
         secret_key: Secret::new(secret_access_key),
         region: REGION.to_owned(),
+        tls: Tls::default(),
     };
     ready::wait(&mut process, site, ports.s3, || ready::s3(&endpoint)).await?;
     Ok(Started {

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use nix::sys::signal::Signal;
 use odg_profiles::Component;
 use odg_reports::record::Fidelity;
-use odg_workloads::endpoint::{KafkaEndpoint, KafkaLogin};
+use odg_workloads::endpoint::{KafkaEndpoint, KafkaLogin, SaslMechanism};
 
 use crate::provider::ProviderError;
 
@@ -130,7 +130,11 @@ async fn start(search: &Search, site: &Site<'_>) -> Result<Started, ProviderErro
     let port = || free_port().map_err(|e| ProviderError::io("find a port for Kafka", e));
     let (broker, controller) = (port()?, port()?);
     let properties = site.dir.join("server.properties");
-    let login = KafkaLogin { user: USER.to_owned(), password: random_password() };
+    let login = KafkaLogin {
+        mechanism: SaslMechanism::Plain,
+        user: USER.to_owned(),
+        password: random_password(),
+    };
     let text = server_properties(broker, controller, &site.dir.join("data"), &login);
     write_private(&properties, &text)?;
     let logging = site.dir.join("log4j.properties");
@@ -169,8 +173,12 @@ async fn start(search: &Search, site: &Site<'_>) -> Result<Started, ProviderErro
     ];
     let server = launch(&server, "kafka.Kafka", vec![properties.into()]);
     let mut process = Process::start(&server, STOP, vec![broker, controller], site)?;
-    let endpoint =
-        KafkaEndpoint { bootstrap: format!("127.0.0.1:{broker}"), admin: true, login: Some(login) };
+    let endpoint = KafkaEndpoint {
+        bootstrap: format!("127.0.0.1:{broker}"),
+        admin: true,
+        login: Some(login),
+        tls: None,
+    };
     ready::wait(&mut process, site, broker, || ready::kafka(&endpoint)).await?;
     Ok(Started { answer: Answer::Kafka(endpoint), version, running: Running::Process(process) })
 }

@@ -90,7 +90,7 @@ async fn start() -> Result<Started, ProviderError> {
         Err(_) => return Err(ProviderError::io(WHAT, std::io::Error::other("its thread ended"))),
     };
     Ok(Started {
-        answer: Answer::Kafka(KafkaEndpoint { bootstrap, admin: false, login: None }),
+        answer: Answer::Kafka(KafkaEndpoint { bootstrap, admin: false, login: None, tls: None }),
         version: librdkafka_version(),
         running: Running::Inside(Box::new(cluster)),
     })

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use nix::sys::signal::Signal;
 use odg_profiles::Component;
 use odg_reports::record::Fidelity;
-use odg_workloads::endpoint::S3Endpoint;
+use odg_workloads::endpoint::{S3Endpoint, Tls};
 
 use crate::provider::ProviderError;
 
@@ -107,6 +107,7 @@ async fn start(search: &Search, site: &Site<'_>) -> Result<Started, ProviderErro
         access_key: USER.to_owned(),
         secret_key,
         region: "us-east-1".to_owned(),
+        tls: Tls::default(),
     };
     ready::wait(&mut process, site, port, || ready::s3(&endpoint)).await?;
     Ok(Started {

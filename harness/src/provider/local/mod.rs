@@ -131,9 +131,25 @@ impl LocalProvider {
         Err(ProviderError::MissingComponent { component, tried, install_hint: hint })
     }
 
+    /// Resolves each wanted component to the best implementation that is here, as [`Provider::plan`].
+    ///
+    /// # Errors
+    /// As [`Provider::plan`].
+    pub fn resolve(&self, wanted: &[Component]) -> Result<Plan, ProviderError> {
+        let mut plan = Plan::default();
+        for &component in wanted {
+            if candidates(component).is_empty() {
+                plan.unsupported.push(component);
+            } else {
+                plan.choices.push(self.choose(component)?);
+            }
+        }
+        Ok(plan)
+    }
+
     async fn bring_up(&self, plan: &Plan, options: StartOptions) -> Result<Stack, ProviderError> {
         let began = Instant::now();
-        let parent = options.parent_dir.clone().unwrap_or_else(|| self.data_dir_parent());
+        let parent = options.parent_dir.clone().unwrap_or_else(workdir::default_parent);
         let work = WorkDir::create(&parent, &options.run_id)?;
         let reaper = Reaper::start(&options.reaper, work.path())?;
         let logs = match &options.log_dir {
@@ -197,20 +213,16 @@ impl Provider for LocalProvider {
         components()
     }
 
-    fn data_dir_parent(&self) -> PathBuf {
-        workdir::default_parent()
+    fn data_dir_parent(&self) -> Option<PathBuf> {
+        Some(workdir::default_parent())
     }
 
-    fn plan(&self, wanted: &[Component]) -> Result<Plan, ProviderError> {
-        let mut plan = Plan::default();
-        for &component in wanted {
-            if candidates(component).is_empty() {
-                plan.unsupported.push(component);
-            } else {
-                plan.choices.push(self.choose(component)?);
-            }
-        }
-        Ok(plan)
+    fn outlives_run(&self) -> bool {
+        false
+    }
+
+    fn plan<'a>(&'a self, wanted: &'a [Component]) -> BoxFuture<'a, Result<Plan, ProviderError>> {
+        Box::pin(async move { self.resolve(wanted) })
     }
 
     fn start<'a>(

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use nix::sys::signal::Signal;
 use odg_profiles::Component;
 use odg_reports::record::Fidelity;
-use odg_workloads::endpoint::NatsEndpoint;
+use odg_workloads::endpoint::{NatsEndpoint, NatsLogin};
 
 use crate::provider::ProviderError;
 
@@ -84,8 +84,11 @@ async fn start(search: &Search, site: &Site<'_>) -> Result<Started, ProviderErro
         user: None,
     };
     let mut process = Process::start(&launch, STOP, vec![port], site)?;
-    let endpoint =
-        NatsEndpoint { address: format!("127.0.0.1:{port}"), user: USER.to_owned(), password };
+    let endpoint = NatsEndpoint {
+        address: format!("127.0.0.1:{port}"),
+        login: NatsLogin::Password { user: USER.to_owned(), password },
+        tls: None,
+    };
     let version = ready::wait(&mut process, site, port, || ready::nats(&endpoint)).await?;
     Ok(Started { answer: Answer::Nats(endpoint), version, running: Running::Process(process) })
 }

@@ -87,8 +87,12 @@ async fn start(search: &Search, site: &Site<'_>) -> Result<Started, ProviderErro
         user: None,
     };
     let mut process = Process::start(&launch, STOP, vec![port], site)?;
-    let endpoint =
-        KafkaEndpoint { bootstrap: format!("127.0.0.1:{port}"), admin: true, login: None };
+    let endpoint = KafkaEndpoint {
+        bootstrap: format!("127.0.0.1:{port}"),
+        admin: true,
+        login: None,
+        tls: None,
+    };
     ready::wait(&mut process, site, port, || ready::kafka(&endpoint)).await?;
     Ok(Started {
         answer: Answer::Kafka(endpoint),

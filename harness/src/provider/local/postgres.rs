@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::chown;
 use odg_profiles::Component;
 use odg_reports::record::Fidelity;
-use odg_workloads::endpoint::PostgresEndpoint;
+use odg_workloads::endpoint::{PostgresEndpoint, SslMode, Tls};
 
 use crate::provider::ProviderError;
 
@@ -142,6 +142,8 @@ async fn start(search: &Search, site: &Site<'_>) -> Result<Started, ProviderErro
         user: USER.to_owned(),
         password,
         database: "postgres".to_owned(),
+        ssl_mode: SslMode::Disable,
+        tls: Tls::default(),
     };
     let version = ready::wait(&mut process, site, port, || ready::postgres(&endpoint)).await?;
     Ok(Started { answer: Answer::Postgres(endpoint), version, running: Running::Process(process) })

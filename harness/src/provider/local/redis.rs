@@ -82,7 +82,13 @@ async fn start(search: &Search, site: &Site<'_>) -> Result<Started, ProviderErro
         user: None,
     };
     let mut process = Process::start(&launch, STOP, vec![port], site)?;
-    let endpoint = RedisEndpoint { host: "127.0.0.1".to_owned(), port, password };
+    let endpoint = RedisEndpoint {
+        host: "127.0.0.1".to_owned(),
+        port,
+        user: None,
+        password: Some(password),
+        tls: None,
+    };
     let version = ready::wait(&mut process, site, port, || ready::redis(&endpoint)).await?;
     Ok(Started { answer: Answer::Redis(endpoint), version, running: Running::Process(process) })
 }

@@ -8,7 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use odg_profiles::Component;
 use odg_reports::record::Fidelity;
-use odg_workloads::endpoint::S3Endpoint;
+use odg_workloads::endpoint::{S3Endpoint, Tls};
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s_fs::FileSystem;
@@ -89,6 +89,7 @@ async fn start(site: &Site<'_>) -> Result<Started, ProviderError> {
         access_key: USER.to_owned(),
         secret_key,
         region: "us-east-1".to_owned(),
+        tls: Tls::default(),
     };
     Ok(Started {
         answer: Answer::S3(endpoint),

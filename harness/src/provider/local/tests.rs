@@ -13,6 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use odg_profiles::Component;
 use odg_reports::record::Fidelity;
+use odg_workloads::endpoint::NatsLogin;
 use tempfile::TempDir;
 
 use super::reaper::ReaperCommand;
@@ -65,7 +66,7 @@ fn options(parent: &Path) -> StartOptions {
 }
 
 async fn start(provider: &LocalProvider, wanted: &[Component], parent: &Path) -> Stack {
-    let plan = provider.plan(wanted).unwrap();
+    let plan = provider.resolve(wanted).unwrap();
     provider
         .start(&plan, options(parent))
         .await
@@ -143,10 +144,14 @@ async fn no_secret_is_on_a_command_line_or_in_an_environment_or_open_to_others()
     let parent = parent();
     let stack = start(&LocalProvider::from_env(), &super::components(), parent.path()).await;
     let at = &stack.endpoints;
+    let NatsLogin::Password { password: nats_password, .. } = &at.nats.as_ref().unwrap().login
+    else {
+        panic!("NATS asks for a password");
+    };
     let mut secrets = vec![
         at.postgres.as_ref().unwrap().password.expose(),
-        at.redis.as_ref().unwrap().password.expose(),
-        at.nats.as_ref().unwrap().password.expose(),
+        at.redis.as_ref().unwrap().password.as_ref().unwrap().expose(),
+        nats_password.expose(),
         at.s3.as_ref().unwrap().secret_key.expose(),
     ];
     let login = at.kafka.as_ref().unwrap().login.as_ref();
@@ -249,7 +254,7 @@ async fn a_server_that_does_not_start_is_named_and_the_others_are_ended() {
     let mut vars: Vec<_> = std::env::vars_os().collect();
     vars.push(("ODG_BENCH_REDIS".into(), program.into()));
     let provider = LocalProvider::new(Search::from_vars(vars));
-    let plan = provider.plan(&SERVERS).unwrap();
+    let plan = provider.resolve(&SERVERS).unwrap();
     let error = provider.start(&plan, options(parent.path())).await.unwrap_err();
     assert!(
         matches!(&error, ProviderError::FailedToStart { component: Component::Redis, status, .. }
@@ -269,7 +274,7 @@ async fn a_server_that_never_answers_is_given_up_and_ended() {
     );
     let search = Search::from_vars([("ODG_BENCH_REDIS", program)]);
     let provider = LocalProvider::new(search);
-    let plan = provider.plan(&[Component::Redis]).unwrap();
+    let plan = provider.resolve(&[Component::Redis]).unwrap();
     let options = StartOptions { ready_timeout: Duration::from_secs(5), ..options(parent.path()) };
     let error = provider.start(&plan, options).await.unwrap_err();
     assert!(
@@ -287,7 +292,7 @@ async fn a_server_that_never_answers_is_given_up_and_ended() {
 #[test]
 fn a_missing_server_is_one_clear_line_with_the_command_that_adds_it() {
     let search = Search::from_vars([("ODG_BENCH_NATS", "/no/such/nats-server")]);
-    let error = LocalProvider::new(search).plan(&[Component::Nats]).unwrap_err();
+    let error = LocalProvider::new(search).resolve(&[Component::Nats]).unwrap_err();
     assert_eq!(
         error.to_string(),
         "nats: not found (looked for ODG_BENCH_NATS=/no/such/nats-server); to add it: \
@@ -299,7 +304,7 @@ fn a_missing_server_is_one_clear_line_with_the_command_that_adds_it() {
 fn the_environment_chooses_an_implementation_and_a_wrong_name_is_told_the_right_ones() {
     let plan = |id: &str| {
         let search = Search::from_vars([("ODG_BENCH_IMPLEMENTATION_KAFKA", id)]);
-        LocalProvider::new(search).plan(&[Component::Kafka])
+        LocalProvider::new(search).resolve(&[Component::Kafka])
     };
     assert_eq!(plan("fake").unwrap().choices[0].implementation, "fake");
     let error = plan("pulsar").unwrap_err().to_string();
@@ -310,7 +315,7 @@ fn the_environment_chooses_an_implementation_and_a_wrong_name_is_told_the_right_
 #[test]
 fn what_one_machine_cannot_show_is_listed_and_not_dropped() {
     let Plan { choices, unsupported } = LocalProvider::new(Search::default())
-        .plan(&[Component::MultiAz, Component::Trino])
+        .resolve(&[Component::MultiAz, Component::Trino])
         .unwrap();
     assert!(choices.is_empty());
     assert_eq!(unsupported, [Component::MultiAz, Component::Trino]);

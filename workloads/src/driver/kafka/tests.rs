@@ -19,8 +19,12 @@ type Cluster = MockCluster<'static, DefaultProducerContext>;
 fn cluster() -> (Cluster, KafkaDriver) {
     let cluster = MockCluster::new(1).unwrap();
     cluster.create_topic(TOPIC, 3, 1).unwrap();
-    let endpoint =
-        KafkaEndpoint { bootstrap: cluster.bootstrap_servers(), admin: false, login: None };
+    let endpoint = KafkaEndpoint {
+        bootstrap: cluster.bootstrap_servers(),
+        admin: false,
+        login: None,
+        tls: None,
+    };
     let driver = KafkaDriver::new(&endpoint, KafkaOptions::default(), prefix("t")).unwrap();
     (cluster, driver)
 }
@@ -107,8 +111,12 @@ async fn every_message_is_delivered_read_and_committed_and_the_group_goes_on_aft
 #[tokio::test]
 async fn a_full_queue_hands_the_token_back_instead_of_blocking() {
     let cluster = MockCluster::new(1).unwrap();
-    let endpoint =
-        KafkaEndpoint { bootstrap: cluster.bootstrap_servers(), admin: false, login: None };
+    let endpoint = KafkaEndpoint {
+        bootstrap: cluster.bootstrap_servers(),
+        admin: false,
+        login: None,
+        tls: None,
+    };
     let options = KafkaOptions {
         queue_messages: 5,
         linger: Duration::from_secs(30),
@@ -154,7 +162,7 @@ async fn a_broken_connection_is_counted_and_nothing_is_lost_or_doubled() {
 #[tokio::test]
 async fn a_cluster_that_is_not_there_is_a_connection_error() {
     let bootstrap = format!("127.0.0.1:{}", free_port());
-    let endpoint = KafkaEndpoint { bootstrap, admin: true, login: None };
+    let endpoint = KafkaEndpoint { bootstrap, admin: true, login: None, tls: None };
     let driver = KafkaDriver::new(&endpoint, KafkaOptions::default(), prefix("t")).unwrap();
     assert_eq!(driver.ping().await.unwrap_err().kind(), ErrorKind::Connection);
     assert!(driver.connection_failures() > 0);

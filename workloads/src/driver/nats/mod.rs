@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use super::error::chain;
 use super::retry::with_retries;
 use super::{Done, DriverError, ErrorKind, Prefix};
-use crate::endpoint::NatsEndpoint;
+use crate::endpoint::{NatsEndpoint, NatsLogin};
 use classify::{SYSTEM, classify, connect_error};
 
 /// Time to open a connection. A server on the network answers in milliseconds.
@@ -98,32 +98,29 @@ impl NatsDriver {
         let disconnected = Arc::new(disconnected);
         let dropped = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&dropped);
-        let client = ConnectOptions::with_user_and_password(
-            endpoint.user.clone(),
-            endpoint.password.expose().to_owned(),
-        )
-        .name("odg-bench")
-        .connection_timeout(CONNECT_TIMEOUT)
-        .request_timeout(Some(REQUEST_TIMEOUT))
-        .ping_interval(PING_INTERVAL)
-        .subscription_capacity(SUBSCRIPTION_CAPACITY)
-        .reconnect_delay_callback(|attempts| {
-            let pause = RECONNECT_PAUSE.0 * u32::try_from(attempts).unwrap_or(u32::MAX).max(1);
-            pause.min(RECONNECT_PAUSE.1)
-        })
-        .event_callback(move |event| {
-            match event {
-                Event::Disconnected => disconnected.send_modify(|n| *n += 1),
-                Event::SlowConsumer(_) => {
-                    counter.fetch_add(1, Ordering::Relaxed);
+        let client = login(&endpoint.login)?
+            .name("odg-bench")
+            .connection_timeout(CONNECT_TIMEOUT)
+            .request_timeout(Some(REQUEST_TIMEOUT))
+            .ping_interval(PING_INTERVAL)
+            .subscription_capacity(SUBSCRIPTION_CAPACITY)
+            .reconnect_delay_callback(|attempts| {
+                let pause = RECONNECT_PAUSE.0 * u32::try_from(attempts).unwrap_or(u32::MAX).max(1);
+                pause.min(RECONNECT_PAUSE.1)
+            })
+            .event_callback(move |event| {
+                match event {
+                    Event::Disconnected => disconnected.send_modify(|n| *n += 1),
+                    Event::SlowConsumer(_) => {
+                        counter.fetch_add(1, Ordering::Relaxed);
+                    }
+                    other => tracing::debug!(event = %other, "nats client"),
                 }
-                other => tracing::debug!(event = %other, "nats client"),
-            }
-            std::future::ready(())
-        })
-        .connect(&endpoint.address)
-        .await
-        .map_err(|e| connect_error(&endpoint.address, &e))?;
+                std::future::ready(())
+            })
+            .connect(&endpoint.address)
+            .await
+            .map_err(|e| connect_error(&endpoint.address, &e))?;
         let context = ContextBuilder::new()
             .timeout(REQUEST_TIMEOUT)
             .ack_timeout(REQUEST_TIMEOUT)
@@ -379,4 +376,17 @@ impl NatsConsumer {
         }
         self.client.flush().await.map_err(|e| classify("flush acknowledgements", &e))
     }
+}
+
+/// Options that say who is asking.
+fn login(login: &NatsLogin) -> Result<ConnectOptions, DriverError> {
+    Ok(match login {
+        NatsLogin::None => ConnectOptions::new(),
+        NatsLogin::Password { user, password } => {
+            ConnectOptions::with_user_and_password(user.clone(), password.expose().to_owned())
+        }
+        NatsLogin::Token(token) => ConnectOptions::with_token(token.expose().to_owned()),
+        NatsLogin::Credentials(text) => ConnectOptions::with_credentials(text.expose())
+            .map_err(|e| DriverError::new(ErrorKind::Refused, SYSTEM, "read the credentials", e))?,
+    })
 }

@@ -6,7 +6,7 @@ use super::{NatsDriver, StreamSpec};
 use crate::driver::ErrorKind;
 use crate::driver::test_proxy::CuttingProxy;
 use crate::driver::test_servers::{free_port, nats, prefix};
-use crate::endpoint::NatsEndpoint;
+use crate::endpoint::{NatsEndpoint, NatsLogin};
 use crate::secret::Secret;
 
 const STREAM: &str = "odgbench-n";
@@ -95,7 +95,7 @@ async fn a_wrong_password_a_closed_port_and_a_missing_stream_are_told_apart() {
     assert_eq!(missing.kind(), ErrorKind::NotFound, "{missing}");
     let foreign = StreamSpec { name: "GOVERNANCE".to_owned(), ..spec(1) };
     assert_eq!(driver.prepare(&foreign).await.unwrap_err().kind(), ErrorKind::Refused);
-    endpoint.password = Secret::new("wrong");
+    endpoint.login = NatsLogin::Password { user: "odg".to_owned(), password: Secret::new("wrong") };
     let refused = NatsDriver::connect(&endpoint, prefix("n")).await.map(drop).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Refused, "{refused}");
     endpoint.address = format!("127.0.0.1:{}", free_port());

@@ -10,13 +10,13 @@ use odg_workloads::driver::s3::{S3Driver, S3Options};
 use odg_workloads::secret::Secret;
 
 use super::{PATIENCE, alive, assert_hidden, is_empty, parent, pids, start};
+use crate::provider::Stack;
 use crate::provider::local::{LocalProvider, ready};
-use crate::provider::{Provider, Stack};
 
 /// A provider that takes this implementation and no other; `None` where it is not installed.
 fn installed(component: Component, id: &str) -> Option<LocalProvider> {
     let provider = LocalProvider::from_env().force(component, id);
-    match provider.plan(&[component]) {
+    match provider.resolve(&[component]) {
         Ok(_) => Some(provider),
         Err(error) => {
             println!("passed over: {error}");
