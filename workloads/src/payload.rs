@@ -5,6 +5,7 @@
 //! as such records do.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -103,7 +104,7 @@ impl Pool {
 /// same seed, whenever it is sent.
 #[derive(Debug)]
 pub struct EventSource {
-    pool: Pool,
+    pool: Arc<Pool>,
     seed: u64,
     index: u64,
     next_sequence: Vec<u64>,
@@ -111,8 +112,8 @@ pub struct EventSource {
 
 impl EventSource {
     /// A source at its first event.
-    pub fn new(pool: Pool, seed: u64) -> Self {
-        Self { pool, seed, index: 0, next_sequence: vec![0; KEYS as usize] }
+    pub fn new(pool: impl Into<Arc<Pool>>, seed: u64) -> Self {
+        Self { pool: pool.into(), seed, index: 0, next_sequence: vec![0; KEYS as usize] }
     }
 
     /// Writes the next event into `frame` (its old content goes) and answers its stamp.

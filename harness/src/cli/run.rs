@@ -16,7 +16,7 @@ use crate::provider::{Plan, Provider};
 use crate::run::progress::Style;
 use crate::run::request::LONGEST;
 use crate::run::session::{disk_needed, wanted};
-use crate::run::{self, RunOptions, RunPlan, RunRequest, Scale};
+use crate::run::{self, Brings, RunOptions, RunPlan, RunRequest, Scale};
 
 /// Time for what still runs in the background once a run has ended.
 const SHUTDOWN: Duration = Duration::from_secs(1);
@@ -142,6 +142,10 @@ pub(super) fn execute(args: &RunArgs) -> Result<u8, Failure> {
         duration: args.duration,
         warmup: args.warmup,
         seed: args.seed,
+        max_rate: None,
+        read_only: false,
+        strict: false,
+        brings: Brings::Everything,
     };
     let plan = request.plan(host::cores(), true)?;
     let provider = match args.provider {

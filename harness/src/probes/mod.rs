@@ -23,18 +23,32 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
 /// What a probe found: what was asked is fixed by the probe, this is what answered.
 type Answer = Result<String, DriverError>;
 
-/// Asks every row of the matrix. `run` is the run's id; everything that probes create carries it. A
-/// probe that gets the right answer removes it again; what a failed one leaves goes with the stack.
+/// How the matrix is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    /// The run's label; everything that probes create carries it.
+    pub run: &'a str,
+    /// Whether the stack is somebody else's: then what has no endpoint was not looked at.
+    pub attached: bool,
+    /// Whether a component that is promised and not among the endpoints fails.
+    pub strict: bool,
+    /// Whether nothing may be created.
+    pub read_only: bool,
+}
+
+/// Asks every row of the matrix. A probe that gets the right answer removes what it created; what a failed one
+/// leaves goes with the stack, or with the run's other things.
 pub async fn probe_all(
     profile: &Profile,
     endpoints: &Endpoints,
     implementations: &[Implementation],
-    run: &str,
+    asking: &Asking<'_>,
 ) -> Vec<FeatureResult> {
     let mut results = Vec::with_capacity(Component::ALL.len());
+    let run = asking.run;
     for component in Component::ALL {
         let promised = profile.presence(component);
-        let cell = Cell { component, promised, implementations };
+        let cell = Cell { component, promised, implementations, asking };
         results.push(match component {
             Component::Postgresql => {
                 cell.ask(postgres::ASKED, endpoints.postgres.as_ref(), |e| postgres::probe(e, run))
@@ -55,6 +69,7 @@ pub async fn probe_all(
             Component::Gpu => cell.gpu(),
             Component::MultiAz | Component::CosmosFederation => cell
                 .elsewhere("one machine has one zone; providers kind and attach will show several"),
+            _ if asking.attached => cell.elsewhere("this version has no probe for it"),
             _ => cell.elsewhere("this provider does not start it; provider attach will show it"),
         });
     }
@@ -85,6 +100,7 @@ struct Cell<'a> {
     component: Component,
     promised: Presence,
     implementations: &'a [Implementation],
+    asking: &'a Asking<'a>,
 }
 
 impl Cell<'_> {
@@ -120,6 +136,9 @@ impl Cell<'_> {
         probe: impl FnOnce(E) -> F,
     ) -> FeatureResult {
         let Some(endpoint) = endpoint else {
+            if self.asking.attached {
+                return self.not_given();
+            }
             let asked = "is there an endpoint or a process for it?";
             let verdict = match self.promised {
                 Presence::Absent => Verdict::Pass,
@@ -132,6 +151,9 @@ impl Cell<'_> {
         if self.promised == Presence::Absent {
             let answered = "it answers, though the profile promises that it is absent".to_owned();
             return self.result(Verdict::Fail, asked, answered, Duration::ZERO);
+        }
+        if self.asking.read_only {
+            return self.not_written(asked);
         }
         let started = Instant::now();
         let answer = tokio::time::timeout(PROBE_TIMEOUT, probe(endpoint)).await;
@@ -151,6 +173,29 @@ impl Cell<'_> {
                 self.result(Verdict::Fail, asked, answered, took)
             }
         }
+    }
+
+    /// A component that somebody's stack may have, and that no endpoint was given for.
+    fn not_given(&self) -> FeatureResult {
+        let asked = "is it among the endpoints?";
+        let wanted = self.asking.strict && self.promised == Presence::Present;
+        let (verdict, answered) = if wanted {
+            (Verdict::Fail, "not among the endpoints, and --strict wants it")
+        } else {
+            (Verdict::NotVerified, "not among the endpoints")
+        };
+        self.result(verdict, asked, answered.into(), Duration::ZERO)
+    }
+
+    /// A component of which nothing may be asked but who it is.
+    fn not_written(&self, asked: &str) -> FeatureResult {
+        let answering = self.implementations.iter().find(|i| i.component == self.component.name());
+        let who = answering.map_or_else(
+            || "it answers".to_owned(),
+            |one| format!("{} {} answers at {}", one.name, one.version, one.endpoint),
+        );
+        let answered = format!("{who}; read-only, so no more was asked");
+        self.result(Verdict::NotVerified, asked, answered, Duration::ZERO)
     }
 
     /// A row that this provider cannot show. Only absence can be seen: nothing of the stack is it.
@@ -186,8 +231,33 @@ impl Cell<'_> {
 mod tests {
     use super::*;
 
+    const OURS: Asking<'static> =
+        Asking { run: "t", attached: false, strict: false, read_only: false };
+    const THEIRS: Asking<'static> = Asking { attached: true, ..OURS };
+    const STRICT: Asking<'static> = Asking { strict: true, ..THEIRS };
+    const READ_ONLY: Asking<'static> = Asking { read_only: true, ..THEIRS };
+
     fn cell(component: Component, promised: Presence) -> Cell<'static> {
-        Cell { component, promised, implementations: &[] }
+        Cell { component, promised, implementations: &[], asking: &OURS }
+    }
+
+    #[tokio::test]
+    async fn what_was_not_given_fails_only_where_it_is_promised_and_strict() {
+        let asked = async |promised, asking| {
+            let cell = Cell { asking, ..cell(Component::Kafka, promised) };
+            cell.ask("q", None, good).await.verdict
+        };
+        assert_eq!(asked(Presence::Present, &THEIRS).await, Verdict::NotVerified);
+        assert_eq!(asked(Presence::Present, &STRICT).await, Verdict::Fail);
+        assert_eq!(asked(Presence::Optional, &STRICT).await, Verdict::NotVerified);
+        assert_eq!(asked(Presence::Absent, &STRICT).await, Verdict::NotVerified);
+    }
+
+    #[tokio::test]
+    async fn a_probe_that_would_write_is_not_run_read_only() {
+        let kafka = Cell { asking: &READ_ONLY, ..cell(Component::Kafka, Presence::Present) };
+        let never = |_: &()| async { panic!("the probe was run") };
+        assert_eq!(kafka.ask("q", Some(&()), never).await.verdict, Verdict::NotVerified);
     }
 
     async fn good(_: &()) -> Answer {

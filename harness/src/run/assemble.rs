@@ -1,5 +1,6 @@
 //! From recordings to the run record: figures, judgement, marks and warnings.
 
+use odg_profiles::Objective;
 use odg_profiles::units::{format_bytes, format_duration_ns};
 use odg_reports::judge::{self, Evidence, UNFINISHED, judge_objective};
 use odg_reports::record::{
@@ -8,6 +9,7 @@ use odg_reports::record::{
 };
 use odg_reports::stats::batch_means;
 use odg_reports::summary::{IntervalMean, latency_summary, mean_ci95_ns, resource_summary};
+use odg_reports::units::percentile_name;
 use odg_workloads::day::DayOutcome;
 use odg_workloads::littles_law;
 use odg_workloads::recorder::{Recorder, Tally};
@@ -125,7 +127,8 @@ pub fn complete(record: &mut RunRecord, measured: Measured<'_>) {
         operations: &record.operations,
         objectives: &record.objectives,
         features: &record.features,
-        ledger: Some(&record.ledger),
+        // A stack that carries no events keeps no account of them.
+        ledger: plan.load.carries.last_hop().map(|_| &record.ledger),
         drained: outcome.drained,
         faults: &faults,
     });
@@ -210,6 +213,10 @@ fn objectives(plan: &RunPlan, recorder: &Recorder, monitor: &Monitor) -> Vec<Obj
         .iter()
         .zip(&monitor.clusters)
         .map(|(objective, clusters)| {
+            let missing = plan.load.carries.missing_for(&objective.operation);
+            if !missing.is_empty() {
+                return not_offered(plan, objective, &missing);
+            }
             let total =
                 recorder.find(&objective.operation).map_or(&nothing, |id| &totals[id.index()]);
             let asked = judge::Objective {
@@ -249,6 +256,32 @@ fn objectives(plan: &RunPlan, recorder: &Recorder, monitor: &Monitor) -> Vec<Obj
         });
     }
     results
+}
+
+/// An objective of an operation that this stack does not carry.
+fn not_offered(plan: &RunPlan, objective: &Objective, missing: &[&str]) -> ObjectiveResult {
+    let strict = plan.strict && objective.required;
+    let why = if plan.read_only {
+        "read-only: no load was offered".to_owned()
+    } else {
+        format!("not among the endpoints: {}", missing.join(", "))
+    };
+    ObjectiveResult {
+        id: objective.id.clone(),
+        operation: objective.operation.clone(),
+        metric: format!("{} response time", percentile_name(objective.percentile / 100.0)),
+        threshold: format!("≤ {}", format_duration_ns(objective.threshold_ns)),
+        measured: String::new(),
+        ratio: None,
+        upper99: None,
+        samples: 0,
+        samples_needed: 0,
+        origin: objective.origin.label().into(),
+        source: objective.source.clone(),
+        required: objective.required,
+        verdict: if strict { Verdict::Fail } else { Verdict::NotVerified },
+        evidence: if strict { format!("{why}, and --strict wants it") } else { why },
+    }
 }
 
 fn marks_and_warnings(record: &mut RunRecord, outcome: &DayOutcome) {
@@ -310,9 +343,6 @@ fn marks_and_warnings(record: &mut RunRecord, outcome: &DayOutcome) {
             ),
             "look into logs/ of the bus",
         );
-    }
-    for error in &outcome.leftovers {
-        warn(record, "leftovers", error.to_string(), "remove what carries the run's name by hand");
     }
     let cores = f64::from(record.host.cores.max(1));
     let used: f64 = record.resources.iter().map(|r| r.cpu_cores_mean).sum();

@@ -1,10 +1,11 @@
 //! A run: bring the stack up, probe it, load it, judge it, write it down, take it down.
 
 pub mod assemble;
+pub mod label;
 pub mod monitor;
 pub mod progress;
 pub mod request;
 pub mod session;
 
-pub use request::{RunPlan, RunRequest, Scale};
+pub use request::{Brings, RunPlan, RunRequest, Scale};
 pub use session::{RunOptions, RunResult, run};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use odg_profiles::units::format_rate;
 use odg_profiles::{Component, Presence, Profile, Volume};
 use odg_reports::record::{RunConfig, Warning};
+use odg_workloads::day::Carries;
 use odg_workloads::day::load::{Load, Offered};
 use odg_workloads::driver::kafka::KafkaOptions;
 use odg_workloads::payload::Pool;
@@ -26,6 +27,8 @@ pub const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 /// together. Measured: see "How much one machine carries" in docs/performance.md. Only used to choose a
 /// scale where none is given, and said wherever it was used.
 pub const LOCAL_BYTES_PER_S_PER_CORE: f64 = 10e6;
+/// Measured part of a run that only reads: one interval.
+const READ_ONLY: Duration = Duration::from_secs(1);
 /// Partitions of each topic where the profile states none.
 const PARTITIONS: i32 = 4;
 
@@ -59,6 +62,24 @@ pub struct RunRequest {
     pub warmup: Option<Duration>,
     /// Seed.
     pub seed: u64,
+    /// Most bytes of events per second, on average; scales the load down to it.
+    pub max_rate: Option<f64>,
+    /// Ask and list only: nothing is created, and no load offered.
+    pub read_only: bool,
+    /// A required promise that could not be asked fails.
+    pub strict: bool,
+    /// The components that the provider can bring: every one that the profile promises, or those that a stack
+    /// was attached with.
+    pub brings: Brings,
+}
+
+/// What a provider brings of the components that the workload uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Brings {
+    /// All that the profile promises.
+    Everything,
+    /// These, and nothing else.
+    Only(Carries),
 }
 
 /// A run, ready to be started or printed.
@@ -74,6 +95,12 @@ pub struct RunPlan {
     pub warmup: Duration,
     /// Partitions of each topic.
     pub partitions: i32,
+    /// Copies of each partition; -1 for what the cluster has as its default.
+    pub replication: i32,
+    /// Ask and list only.
+    pub read_only: bool,
+    /// A required promise that could not be asked fails.
+    pub strict: bool,
     /// Kafka client settings.
     pub kafka: KafkaOptions,
     /// Mean load ÷ the profile's daily volume, whatever made the difference.
@@ -98,21 +125,22 @@ impl RunRequest {
     /// An unknown profile, or options that contradict each other: one line that says what to do.
     pub fn plan(&self, cores: u32, shared: bool) -> Result<RunPlan, Failure> {
         let profile = Profile::load(&self.profile)?;
-        runnable(&profile)?;
+        let carries = self.carries(&profile)?;
         let volume = self.volume.unwrap_or(profile.volume.default);
         let warmup = self.warmup.unwrap_or(WARMUP);
         let warmup = Duration::from_secs(warmup.as_secs() + u64::from(warmup.subsec_nanos() > 0));
         let (arrivals, duration) = self.timing(warmup)?;
+        // Nothing is offered to a stack that is only read: its workload ends as it begins.
+        let (warmup, duration) =
+            if self.read_only { (Duration::ZERO, READ_ONLY) } else { (warmup, duration) };
         let length = warmup + duration;
-        let has_kafka = profile.presence(Component::Kafka) == Presence::Present;
-        let has_nats = profile.presence(Component::Nats) == Presence::Present;
         let mut load = Load {
             bytes_per_day: volume.bytes_per_day() as f64,
             scale: 1.0,
             speedup: self.speedup,
             arrivals,
             length,
-            notifications: has_kafka && has_nats,
+            carries: if self.read_only { Carries::NOTHING } else { carries },
             seed: self.seed,
         };
         let pool = Pool::day(self.seed);
@@ -146,9 +174,20 @@ impl RunRequest {
             }
             Scale::Auto => {}
         }
+        let unlimited = load.offered(&pool).bytes_per_s;
+        if let Some(most) = self.max_rate.filter(|most| unlimited > *most) {
+            load.scale = round_down(load.scale * most / unlimited);
+            scale_reason = Some(format!(
+                "--max-rate {}; the load would have been {}",
+                format_rate(most),
+                format_rate(unlimited)
+            ));
+        }
         let offered = load.offered(&pool);
         let load_factor = load.bytes_per_s() / profile.volume.default.bytes_per_second();
-        if (load_factor - 1.0).abs() > SAME_LOAD {
+        if self.read_only {
+            marks.push("read-only".into());
+        } else if (load_factor - 1.0).abs() > SAME_LOAD {
             marks.push(format!("scaled load ×{}", three_figures(load_factor)));
         }
         if let Some(min) = profile.volume.min.filter(|min| volume < *min) {
@@ -168,6 +207,7 @@ impl RunRequest {
         if shared && cores < profile.resources.vcpu {
             marks.push(format!("host {cores} of {} vCPU", profile.resources.vcpu));
         }
+        marks.extend(self.subset(&profile));
         if cfg!(debug_assertions) {
             marks.push("debug build".into());
             warnings.push(warning(
@@ -213,12 +253,56 @@ impl RunRequest {
             offered,
             warmup,
             partitions,
+            replication: match self.brings {
+                Brings::Everything => 1,
+                // As many copies as that deployment keeps: fewer may be refused by its writes.
+                Brings::Only(_) => -1,
+            },
+            read_only: self.read_only,
+            strict: self.strict,
             kafka,
             load_factor,
             config,
             marks,
             warnings,
         })
+    }
+
+    /// The components that carry the load: those that the profile promises and the provider brings.
+    fn carries(&self, profile: &Profile) -> Result<Carries, Failure> {
+        let promised = promised(profile);
+        match self.brings {
+            Brings::Everything => runnable(profile).map(|()| promised),
+            Brings::Only(given) => {
+                let carries = promised.and(given);
+                if carries == Carries::NOTHING && !self.read_only {
+                    return Err(Failure::usage(format!(
+                        "none of the endpoints is a component that profile {} promises and that \
+                         carries load; give at least one of postgres, redis, nats, kafka and s3",
+                        profile.name
+                    )));
+                }
+                Ok(carries)
+            }
+        }
+    }
+
+    /// The mark of a stack that lacks components that the profile promises.
+    fn subset(&self, profile: &Profile) -> Option<String> {
+        let Brings::Only(given) = self.brings else { return None };
+        let promised = promised(profile);
+        let missing: Vec<String> = [
+            (promised.postgres && !given.postgres, Component::Postgresql),
+            (promised.redis && !given.redis, Component::Redis),
+            (promised.s3 && !given.s3, Component::Minio),
+            (promised.nats && !given.nats, Component::Nats),
+            (promised.kafka && !given.kafka, Component::Kafka),
+        ]
+        .into_iter()
+        .filter(|(missing, _)| *missing)
+        .map(|(_, component)| format!("no {}", component.name()))
+        .collect();
+        (!missing.is_empty()).then(|| format!("subset: {}", missing.join(", ")))
     }
 
     fn timing(&self, warmup: Duration) -> Result<(Arrivals, Duration), Failure> {
@@ -271,7 +355,20 @@ impl RunRequest {
     }
 }
 
-/// The day workload needs these; a profile without them describes something that it cannot load.
+/// The components of the workload that a profile promises.
+fn promised(profile: &Profile) -> Carries {
+    let present = |component| profile.presence(component) == Presence::Present;
+    Carries {
+        postgres: present(Component::Postgresql),
+        redis: present(Component::Redis),
+        nats: present(Component::Nats),
+        kafka: present(Component::Kafka),
+        s3: present(Component::Minio),
+    }
+}
+
+/// On a stack that the harness starts the day workload needs these; a profile without them describes something
+/// that it cannot load.
 fn runnable(profile: &Profile) -> Result<(), Failure> {
     let present = |component| profile.presence(component) == Presence::Present;
     for component in [Component::Postgresql, Component::Redis, Component::Minio] {
@@ -376,6 +473,10 @@ mod tests {
             duration: None,
             warmup: None,
             seed: 1,
+            max_rate: None,
+            read_only: false,
+            strict: false,
+            brings: Brings::Everything,
         }
     }
 
@@ -397,6 +498,39 @@ mod tests {
         assert!(plan.warnings.iter().any(|w| w.code == "scaled-load"));
         let forced = RunRequest { scale: Scale::Fixed(1.0), ..request("medium") };
         assert_eq!(forced.plan(2, true).unwrap().load.scale, 1.0);
+    }
+
+    #[test]
+    fn a_rate_limit_scales_the_load_down_to_it_and_never_up() {
+        let limited =
+            RunRequest { max_rate: Some(1e6), ..request("small") }.plan(64, false).unwrap();
+        assert!(limited.offered.bytes_per_s <= 1e6 && limited.offered.bytes_per_s > 0.9e6);
+        assert!(limited.marks.iter().any(|m| m.starts_with("scaled load")), "{:?}", limited.marks);
+        assert!(limited.config.scale_reason.unwrap().contains("--max-rate"));
+        let above = RunRequest { max_rate: Some(1e9), ..request("small") }.plan(64, false).unwrap();
+        assert_eq!((above.load.scale, above.config.scale_reason), (1.0, None));
+    }
+
+    #[test]
+    fn a_subset_carries_what_is_promised_and_given_and_says_what_is_missing() {
+        let given = Carries { kafka: false, s3: false, ..Carries::ALL };
+        let asked = RunRequest { brings: Brings::Only(given), ..request("small") };
+        let plan = asked.plan(64, false).unwrap();
+        assert_eq!(plan.load.carries, given);
+        assert!(plan.marks.contains(&"subset: no minio, no kafka".to_owned()), "{:?}", plan.marks);
+        let dev = RunRequest { brings: Brings::Only(Carries::ALL), ..request("dev") };
+        let dev = dev.plan(64, false).unwrap();
+        assert!(!dev.load.carries.kafka, "dev promises none, so none is loaded");
+        let nothing = RunRequest { brings: Brings::Only(Carries::NOTHING), ..request("small") };
+        assert_eq!(nothing.plan(64, false).unwrap_err().code, crate::exit::USAGE);
+    }
+
+    #[test]
+    fn a_run_that_only_reads_offers_nothing() {
+        let asked = RunRequest { read_only: true, ..request("small") };
+        let plan = asked.plan(64, false).unwrap();
+        assert_eq!(plan.offered.operations_per_s(), 0.0);
+        assert!(plan.marks.contains(&"read-only".to_owned()), "{:?}", plan.marks);
     }
 
     #[test]

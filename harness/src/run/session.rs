@@ -1,16 +1,19 @@
 //! One run from start to end.
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use nix::sys::signal::Signal;
 use odg_profiles::{Component, Presence, Profile};
 use odg_reports::record::{
     GeneratorSummary, JournalLine, LedgerSummary, RunRecord, RunState, SCHEMA_VERSION,
     TimelineEvent, Verdict, Warning,
 };
 use odg_reports::{RunWriter, render_all};
-use odg_workloads::day::{Day, DayOptions, Running, operations};
+use odg_workloads::day::{self, Day, DayOptions, Running, operations};
 use odg_workloads::null::ceiling_events_per_s;
 use odg_workloads::payload::Pool;
 use odg_workloads::recorder::Recorder;
@@ -19,12 +22,13 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
 use super::assemble::{self, Measured};
+use super::label;
 use super::monitor::Monitor;
 use super::progress::{Progress, Style};
 use super::request::RunPlan;
 use crate::exit::{self, Failure};
 use crate::host;
-use crate::probes::probe_all;
+use crate::probes::{Asking, probe_all};
 use crate::provider::{Death, Provider, Stack, StartOptions, disk};
 
 /// How long the generator's ceiling is measured before each run.
@@ -33,6 +37,8 @@ const CEILING_TIME: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_millis(20);
 /// Draining after a component has died or Ctrl-C was pressed.
 const SHORT_DRAIN: Duration = Duration::from_secs(5);
+/// Time for probes before the load, for store checks and for clean-up after it.
+const AROUND_THE_LOAD: Duration = Duration::from_secs(900);
 /// Bytes on disk per offered byte: the bus's log, the bronze object, silver Parquet, the database and its
 /// log, with a quarter for what is not known.
 const DISK_FACTOR: f64 = 4.0;
@@ -103,13 +109,18 @@ pub async fn run(
         .map_err(|e| Failure::stack(format!("measuring the generator: {e}")))?;
 
     let names: Vec<&str> = chosen.choices.iter().map(|c| c.name.as_str()).collect();
-    progress.step(&format!("starting {}", names.join(", ")));
+    let verb = if provider.outlives_run() { "connecting to" } else { "starting" };
+    progress.step(&format!("{verb} {}", names.join(", ")));
     let mut start = StartOptions::new(short.clone());
     start.log_dir = Some(dir.join("logs"));
     let started = tokio::select! {
         stack = provider.start(&chosen, start) => stack,
         () = interrupts.first() => return Err(Failure::interrupted("while the stack was starting")),
     };
+    // Everything in a stack that stays is marked with the run's id and with the time by which the run is over.
+    let stays = provider.outlives_run();
+    let label =
+        if stays { label::until(&short, planned_end(plan, options)) } else { short.clone() };
     let mut stack = started.map_err(|error| {
         let mut failure = Failure::from(error);
         let logs = dir.join("logs");
@@ -121,17 +132,27 @@ pub async fn run(
     progress.step(&format!("stack ready in {:.1} s", stack.ready_ms as f64 / 1e3));
 
     let mut record = empty_record(plan, provider, options, &stack, id, started_at);
-    let parts = Parts {
-        plan,
-        options,
-        short: &short,
-        dir: &dir,
-        ceiling,
-        interrupts: &interrupts,
-        outlives_run: provider.outlives_run(),
-    };
-    let mut loaded = load(&parts, &mut stack, &mut record, &mut progress).await;
+    let parts =
+        Parts { plan, options, label: &label, dir: &dir, ceiling, interrupts: &interrupts, stays };
+    // A panic must not leave anything in a stack that stays.
+    let loading = AssertUnwindSafe(load(&parts, &mut stack, &mut record, &mut progress));
+    let loaded = loading.catch_unwind().await;
     progress.finish();
+    if stays && !plan.read_only {
+        progress.step("removing what the run created");
+        for problem in day::sweep(&stack.endpoints, &label).await {
+            eprintln!("odg-bench: left behind: {problem}");
+            record.warnings.push(Warning {
+                code: "leftovers".into(),
+                text: problem.to_string(),
+                action: format!(
+                    "remove what is named odgbench-{label}… and odgbench_{label}…, or run \
+                     `odg-bench clean --endpoints FILE`"
+                ),
+            });
+        }
+    }
+    let mut loaded = loaded.unwrap_or_else(|panic| resume_unwind(panic));
     if let (Err(failure), Some(death)) = (&mut loaded, stack.died()) {
         // Whatever failed, a server that ended by itself is why.
         failure.message = format!("{}; {}", death_reason(&death), failure.message);
@@ -155,6 +176,11 @@ pub async fn run(
     Ok(RunResult { record, dir })
 }
 
+/// When the run will have ended, its clean-up included, unless something keeps it.
+fn planned_end(plan: &RunPlan, options: &RunOptions) -> OffsetDateTime {
+    OffsetDateTime::now_utc() + plan.load.length + options.drain + AROUND_THE_LOAD
+}
+
 /// Makes the directory for run directories before anything is started.
 fn writable(runs_dir: &Path) -> Result<(), Failure> {
     let probe = runs_dir.join(format!(".odg-bench-{}", std::process::id()));
@@ -173,12 +199,13 @@ fn writable(runs_dir: &Path) -> Result<(), Failure> {
 struct Parts<'a> {
     plan: &'a RunPlan,
     options: &'a RunOptions,
-    short: &'a str,
+    /// The run's id, and what everything that it creates is named after.
+    label: &'a str,
     dir: &'a Path,
     ceiling: f64,
     interrupts: &'a Interrupts,
-    /// Whether the stack stays: what was created in it is then removed.
-    outlives_run: bool,
+    /// Whether the stack is somebody else's, and stays.
+    stays: bool,
 }
 
 /// Probes the stack, offers the load, and completes the record; the writer comes back to finish it.
@@ -209,17 +236,24 @@ async fn prepare(
 ) -> Result<(Running, Arc<Recorder>), Failure> {
     let plan = parts.plan;
     progress.step("probing every component");
+    let asking = Asking {
+        run: parts.label,
+        attached: parts.stays,
+        strict: plan.strict,
+        read_only: plan.read_only,
+    };
     record.features =
-        probe_all(&plan.profile, &stack.endpoints, &stack.implementations, parts.short).await;
+        probe_all(&plan.profile, &stack.endpoints, &stack.implementations, &asking).await;
     for finding in &record.features {
         writer.journal(&JournalLine::Finding(finding.clone())).map_err(Failure::record)?;
     }
     progress.step("creating topics, buckets, tables and seed data");
     let day_options = DayOptions {
-        run: parts.short.to_owned(),
+        run: parts.label.to_owned(),
         load: plan.load,
         warmup: plan.warmup,
         partitions: plan.partitions,
+        replication: plan.replication,
         kafka: plan.kafka,
     };
     let day = Day::prepare(&stack.endpoints, day_options).await.map_err(Failure::stack)?;
@@ -256,7 +290,7 @@ async fn measure(
     progress.step(&format!("draining, for at most {} s", drain.as_secs()));
     let mut written = Ok(());
     let outcome = running
-        .finish(drain, parts.outlives_run, || {
+        .finish(drain, || {
             if monitor.is_due() && written.is_ok() {
                 written = monitor.tick(&mut writer, stack);
                 death = death.take().or_else(|| stack.died());
@@ -413,7 +447,11 @@ impl Interrupts {
     fn listen() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         let (sender, count) = tokio::sync::watch::channel(0);
-        for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+        let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
+        if !hang_up_is_ignored() {
+            kinds.push(SignalKind::hangup());
+        }
+        for kind in kinds {
             let sender = sender.clone();
             match signal(kind) {
                 Ok(mut stream) => {
@@ -439,4 +477,12 @@ impl Interrupts {
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// Whether this process was started to outlive its terminal, as `nohup` does: then it stays so.
+fn hang_up_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (Signal::SIGHUP as u32 - 1)) != 0)
 }

@@ -49,8 +49,9 @@ fn unbalanced(evidence: &Evidence<'_>, ledger: &LedgerSummary) -> Option<String>
     if bad == 0 && (not_at_rest || is_empty(ledger)) {
         return None;
     }
-    let on_their_way =
-        reached(ledger, "acknowledged").saturating_sub(reached(ledger, "registered"));
+    // The last hop is where the events of this run end.
+    let arrived = ledger.hops.last().map_or(0, |hop| hop.reached);
+    let on_their_way = reached(ledger, "acknowledged").saturating_sub(arrived);
     let mut text = if !evidence.drained && twice == 0 && bad == 0 && on_their_way > 0 {
         format!(
             "{} still on {} way when draining ended",

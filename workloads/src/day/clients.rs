@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::catalog::{Catalog, Known};
+use super::load::Load;
 use super::names::{Layer, Names};
 use super::reads::{SESSION_TTL_S, SESSIONS, session_value};
 use crate::driver::kafka::{KafkaDriver, KafkaOptions, TopicSpec};
@@ -38,65 +39,95 @@ pub(super) enum Bus {
 pub struct Sizes {
     /// Partitions of each topic.
     pub partitions: i32,
+    /// Copies of each partition; -1 for what the cluster has as its default.
+    pub replication: i32,
     /// Bytes that the events of the whole run will have, for the NATS stream's bound.
     pub event_bytes: u64,
     /// Notifications of the whole run, likewise.
     pub notifications: u64,
 }
 
-/// Connected, prepared drivers.
+/// Connected, prepared drivers; of a component that the stack does not have, none.
 #[derive(Clone)]
 pub(super) struct Clients {
-    pub bus: Bus,
+    pub bus: Option<Bus>,
     pub nats: Option<Arc<NatsDriver>>,
-    pub s3: S3Driver,
-    pub postgres: PostgresDriver,
-    pub redis: RedisDriver,
+    pub s3: Option<S3Driver>,
+    pub postgres: Option<PostgresDriver>,
+    pub redis: Option<RedisDriver>,
 }
 
-fn missing(component: &'static str) -> DriverError {
-    DriverError::new(
-        ErrorKind::NotFound,
-        component,
-        "run the day workload",
-        "the stack has no endpoint for it; choose a profile or a provider that starts it",
-    )
+/// The endpoint of a component that the run was planned with.
+fn endpoint<'a, E>(
+    planned: bool,
+    endpoint: Option<&'a E>,
+    component: &'static str,
+) -> Result<Option<&'a E>, DriverError> {
+    match (planned, endpoint) {
+        (false, _) => Ok(None),
+        (true, Some(endpoint)) => Ok(Some(endpoint)),
+        (true, None) => Err(DriverError::new(
+            ErrorKind::NotFound,
+            component,
+            "run the day workload",
+            "the stack has no endpoint for it; choose a profile or a provider that starts it",
+        )),
+    }
 }
 
 impl Clients {
-    /// Connects to every component and creates what the run needs, under the run's names.
+    /// Connects to every component that carries the load and creates what the run needs, under the run's names.
     pub(super) async fn prepare(
         endpoints: &Endpoints,
         names: &Names,
-        kafka: KafkaOptions,
+        kafka_options: KafkaOptions,
         sizes: Sizes,
         catalog: &Catalog,
-        seed: u64,
+        load: &Load,
     ) -> Result<Self, DriverError> {
-        let postgres = endpoints.postgres.as_ref().ok_or_else(|| missing("postgresql"))?;
-        let redis = endpoints.redis.as_ref().ok_or_else(|| missing("redis"))?;
-        let s3 = endpoints.s3.as_ref().ok_or_else(|| missing("minio"))?;
-        let nats = match &endpoints.nats {
-            Some(nats) => Some(Arc::new(NatsDriver::connect(nats, names.prefix.clone()).await?)),
+        let carries = load.carries;
+        let prefix = || names.prefix.clone();
+        let postgres = endpoint(carries.postgres, endpoints.postgres.as_ref(), "postgresql")?;
+        let redis = endpoint(carries.redis, endpoints.redis.as_ref(), "redis")?;
+        let s3 = endpoint(carries.s3, endpoints.s3.as_ref(), "minio")?;
+        let nats = endpoint(carries.nats, endpoints.nats.as_ref(), "nats")?;
+        let kafka = endpoint(carries.kafka, endpoints.kafka.as_ref(), "kafka")?;
+        let nats = match nats {
+            Some(nats) => Some(Arc::new(NatsDriver::connect(nats, prefix()).await?)),
             None => None,
         };
-        let bus = match (&endpoints.kafka, &nats) {
-            (Some(endpoint), _) => {
-                Bus::Kafka(Arc::new(KafkaDriver::new(endpoint, kafka, names.prefix.clone())?))
+        let bus = match (kafka, &nats) {
+            (Some(kafka), _) => {
+                Some(Bus::Kafka(Arc::new(KafkaDriver::new(kafka, kafka_options, prefix())?)))
             }
-            (None, Some(nats)) => Bus::Nats(Arc::clone(nats)),
-            (None, None) => return Err(missing("kafka")),
+            (None, Some(nats)) => Some(Bus::Nats(Arc::clone(nats))),
+            (None, None) => None,
         };
-        let clients = Self {
-            bus,
-            nats,
-            s3: S3Driver::new(s3, S3Options::default(), names.prefix.clone())?,
-            postgres: PostgresDriver::connect(postgres, POOL, &names.schema).await?,
-            redis: RedisDriver::connect(redis, names.prefix.clone()).await?,
+        let s3 = match s3 {
+            Some(s3) => Some(S3Driver::new(s3, S3Options::default(), prefix())?),
+            None => None,
         };
+        let postgres = match postgres {
+            Some(postgres) => Some(PostgresDriver::connect(postgres, POOL, &names.schema).await?),
+            None => None,
+        };
+        let redis = match redis {
+            Some(redis) => Some(RedisDriver::connect(redis, prefix()).await?),
+            None => None,
+        };
+        let clients = Self { bus, nats, s3, postgres, redis };
         clients.prepare_bus(names, sizes).await?;
-        clients.prepare_objects(names, catalog, seed).await?;
-        clients.prepare_rows(names).await?;
+        if let Some(s3) = &clients.s3 {
+            prepare_objects(s3, names, catalog, load.seed).await?;
+        }
+        if let Some(postgres) = &clients.postgres {
+            prepare_rows(postgres).await?;
+        }
+        if let Some(redis) = &clients.redis {
+            for number in 0..SESSIONS {
+                redis.put(&names.session(number), &session_value(number), SESSION_TTL_S).await?;
+            }
+        }
         Ok(clients)
     }
 
@@ -105,15 +136,15 @@ impl Clients {
         let bound =
             |bytes: u64| i64::try_from(bytes.saturating_mul(2) + (64 << 20)).unwrap_or(i64::MAX);
         match &self.bus {
-            Bus::Kafka(kafka) => {
+            Some(Bus::Kafka(kafka)) => {
                 let topics = EventKind::ALL.map(|kind| TopicSpec {
                     name: names.topic(kind),
                     partitions: sizes.partitions,
-                    replication: 1,
+                    replication: sizes.replication,
                 });
                 kafka.prepare(&topics).await?;
             }
-            Bus::Nats(nats) => {
+            Some(Bus::Nats(nats)) => {
                 let subjects = EventKind::ALL.map(|kind| names.topic(kind)).to_vec();
                 let spec = StreamSpec {
                     name: names.events_stream(),
@@ -122,8 +153,9 @@ impl Clients {
                 };
                 nats.prepare(&spec).await?;
             }
+            None => {}
         }
-        if let (Some(nats), Bus::Kafka(_)) = (&self.nats, &self.bus) {
+        if let (Some(nats), Some(Bus::Kafka(_))) = (&self.nats, &self.bus) {
             let spec = StreamSpec {
                 name: names.notifications_stream(),
                 subjects: vec![names.notifications_subject()],
@@ -133,64 +165,45 @@ impl Clients {
         }
         Ok(())
     }
+}
 
-    async fn prepare_objects(
-        &self,
-        names: &Names,
-        catalog: &Catalog,
-        seed: u64,
-    ) -> Result<(), DriverError> {
-        for layer in Layer::ALL {
-            self.s3.ensure_bucket(&names.bucket(layer)).await?;
-        }
-        let mut source = EventSource::new(Pool::day(seed), !seed);
-        let mut frame = Vec::new();
-        for number in 0..SEED_OBJECTS {
-            let mut object = Vec::with_capacity(SEED_OBJECT_BYTES + (1 << 18));
-            while object.len() < SEED_OBJECT_BYTES {
-                source.next_into(0, 0, &mut frame);
-                object.extend_from_slice(&frame);
-            }
-            let key = format!("seed/{number:04}.odgb");
-            let bytes = object.len() as u64;
-            self.s3.put(&names.bucket(Layer::Bronze), &key, Bytes::from(object)).await?;
-            catalog.add(Known { layer: Layer::Bronze, key, bytes });
-        }
-        Ok(())
+/// Buckets, and objects that readers find before the first batch is stored.
+async fn prepare_objects(
+    s3: &S3Driver,
+    names: &Names,
+    catalog: &Catalog,
+    seed: u64,
+) -> Result<(), DriverError> {
+    for layer in Layer::ALL {
+        s3.ensure_bucket(&names.bucket(layer)).await?;
     }
+    let mut source = EventSource::new(Pool::day(seed), !seed);
+    let mut frame = Vec::new();
+    for number in 0..SEED_OBJECTS {
+        let mut object = Vec::with_capacity(SEED_OBJECT_BYTES + (1 << 18));
+        while object.len() < SEED_OBJECT_BYTES {
+            source.next_into(0, 0, &mut frame);
+            object.extend_from_slice(&frame);
+        }
+        let key = format!("seed/{number:04}.odgb");
+        let bytes = object.len() as u64;
+        s3.put(&names.bucket(Layer::Bronze), &key, Bytes::from(object)).await?;
+        catalog.add(Known { layer: Layer::Bronze, key, bytes });
+    }
+    Ok(())
+}
 
-    async fn prepare_rows(&self, names: &Names) -> Result<(), DriverError> {
-        self.postgres.prepare().await?;
-        let datasets = (0..DATASETS)
-            .map(|dataset| DatasetRow {
-                dataset_id: dataset_id(dataset),
-                domain_id: domain_of(dataset).into(),
-                layer: Layer::Bronze.name().into(),
-                events: 0,
-                bytes: 0,
-            })
-            .collect();
-        self.postgres.register(&Batch { datasets, ..Batch::default() }).await?;
-        for number in 0..SESSIONS {
-            let key = names.session(number);
-            self.redis.put(&key, &session_value(number), SESSION_TTL_S).await?;
-        }
-        Ok(())
-    }
-
-    /// Removes everything that carries the run's names. Answers what could not be removed.
-    pub(super) async fn clean_up(&self, names: &Names) -> Vec<DriverError> {
-        let mut problems = Vec::new();
-        problems.extend(self.s3.clean_up().await.err());
-        if let Bus::Kafka(kafka) = &self.bus {
-            problems.extend(kafka.clean_up().await.err());
-        }
-        if let Some(nats) = &self.nats {
-            problems.extend(nats.clean_up().await.err());
-        }
-        problems.extend(self.redis.delete_prefix(names.prefix.as_str()).await.err());
-        problems.extend(self.postgres.drop_schema().await.err());
-        self.postgres.close().await;
-        problems
-    }
+/// The schema, and every dataset, so that each look-up finds its row.
+async fn prepare_rows(postgres: &PostgresDriver) -> Result<(), DriverError> {
+    postgres.prepare().await?;
+    let datasets = (0..DATASETS)
+        .map(|dataset| DatasetRow {
+            dataset_id: dataset_id(dataset),
+            domain_id: domain_of(dataset).into(),
+            layer: Layer::Bronze.name().into(),
+            events: 0,
+            bytes: 0,
+        })
+        .collect();
+    postgres.register(&Batch { datasets, ..Batch::default() }).await.map(drop)
 }

@@ -30,14 +30,21 @@ pub(super) struct Sealed {
     pub due_ns: u64,
 }
 
+/// The way to storage.
+#[derive(Debug)]
+pub(super) struct Onward {
+    pub store: Lane,
+    pub sealed: mpsc::Sender<Sealed>,
+}
+
 /// Verifies events and gathers them.
 #[derive(Debug)]
 pub(super) struct Ingest {
     pub clock: Clock,
     pub ledger: Arc<Ledger>,
     pub deliver: Lane,
-    pub store: Lane,
-    pub sealed: mpsc::Sender<Sealed>,
+    /// Where batches go; `None` where nothing stores them, and the events end here.
+    pub onward: Option<Onward>,
     /// Errors of the bus while reading, for the record.
     pub errors: Arc<AtomicU64>,
     /// Whether it waits for storage or for a commit: then silence on the bus means nothing.
@@ -50,16 +57,14 @@ impl Ingest {
         clock: Clock,
         ledger: Arc<Ledger>,
         deliver: Lane,
-        store: Lane,
-        sealed: mpsc::Sender<Sealed>,
+        onward: Option<Onward>,
     ) -> Self {
         let open = Batch::new(0);
         Self {
             clock,
             ledger,
             deliver,
-            store,
-            sealed,
+            onward,
             errors: Arc::default(),
             waiting: Arc::default(),
             open,
@@ -98,8 +103,23 @@ impl Ingest {
         next.object.reserve(self.open.object.len());
         let batch = std::mem::replace(&mut self.open, next);
         let due_ns = batch.due_ns(sealed_ns);
-        self.store.offer(due_ns);
+        if let Some(onward) = &self.onward {
+            onward.store.offer(due_ns);
+        }
         Some(Sealed { batch, due_ns })
+    }
+
+    /// Hands a batch on from a thread, waiting for room; false where nobody takes it any more.
+    fn blocking_hand_on(&self, sealed: Sealed) -> bool {
+        self.onward.as_ref().is_none_or(|onward| onward.sealed.blocking_send(sealed).is_ok())
+    }
+
+    /// The same from a task.
+    async fn hand_on(&self, sealed: Sealed) -> bool {
+        match &self.onward {
+            Some(onward) => onward.sealed.send(sealed).await.is_ok(),
+            None => true,
+        }
     }
 
     fn failed(&self, error: &DriverError) {
@@ -133,7 +153,7 @@ impl Ingest {
             }
             if let Some(sealed) = self.seal(false) {
                 self.waiting.store(true, Ordering::Relaxed);
-                if self.sealed.blocking_send(sealed).is_err() {
+                if !self.blocking_hand_on(sealed) {
                     return;
                 }
                 let offsets: Vec<NextOffset> = next
@@ -147,7 +167,7 @@ impl Ingest {
             }
         }
         if let Some(sealed) = self.seal(true) {
-            let _ = self.sealed.blocking_send(sealed);
+            self.blocking_hand_on(sealed);
         }
     }
 
@@ -170,15 +190,15 @@ impl Ingest {
             }
             if let Some(sealed) = self.seal(false) {
                 self.waiting.store(true, Ordering::Relaxed);
-                let gone = self.sealed.send(sealed).await.is_err();
+                let taken = self.hand_on(sealed).await;
                 self.waiting.store(false, Ordering::Relaxed);
-                if gone {
+                if !taken {
                     return;
                 }
             }
         }
         if let Some(sealed) = self.seal(true) {
-            let _ = self.sealed.send(sealed).await;
+            self.hand_on(sealed).await;
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::carries::Carries;
 use crate::payload::Pool;
 use crate::schedule::{Arrivals, DAY_S, Schedule};
 
@@ -56,14 +57,14 @@ pub struct Load {
     pub arrivals: Arrivals,
     /// Warm-up and measured part together.
     pub length: Duration,
-    /// Whether NATS carries notifications beside the bus.
-    pub notifications: bool,
+    /// The components that carry it.
+    pub carries: Carries,
     /// Seed.
     pub seed: u64,
 }
 
 impl Load {
-    /// Mean payload bytes per second over a whole day.
+    /// Mean payload bytes per second over a whole day, where something carries events.
     pub fn bytes_per_s(&self) -> f64 {
         self.bytes_per_day / DAY_S * self.scale * self.speedup
     }
@@ -74,15 +75,20 @@ impl Load {
         Stream::ALL
             .into_iter()
             .map(|stream| {
+                let carried = match stream {
+                    Stream::Events => self.carries.bus().is_some(),
+                    Stream::Gets => self.carries.s3,
+                    Stream::Lookups => self.carries.postgres,
+                    Stream::Sessions => self.carries.redis,
+                    Stream::Notifications => self.carries.notifications(),
+                };
                 let rate = match stream {
+                    _ if !carried => 0.0,
                     Stream::Events => events,
                     Stream::Gets => (events * GET_PER_EVENT).max(GET_FLOOR),
                     Stream::Lookups => (events * LOOKUP_PER_EVENT).max(LOOKUP_FLOOR),
                     Stream::Sessions => (events * SESSION_PER_EVENT).max(SESSION_FLOOR),
-                    Stream::Notifications if self.notifications => {
-                        (events * NOTIFY_PER_EVENT).max(NOTIFY_FLOOR)
-                    }
-                    Stream::Notifications => 0.0,
+                    Stream::Notifications => (events * NOTIFY_PER_EVENT).max(NOTIFY_FLOOR),
                 };
                 // Streams with seeds of their own are independent of each other; the day curve comes
                 // from the run's seed in all of them, so that bursts hit every stream together.
@@ -145,7 +151,7 @@ mod tests {
             speedup: 1.0,
             arrivals: Arrivals::Poisson,
             length: Duration::from_secs(20),
-            notifications: true,
+            carries: Carries::ALL,
             seed: 1,
         }
     }
@@ -175,8 +181,12 @@ mod tests {
     }
 
     #[test]
-    fn without_notifications_their_stream_is_empty() {
-        let load = Load { notifications: false, ..load(1e12) };
-        assert_eq!(load.schedules(1e4).remove(4).count(), 0);
+    fn a_stream_without_its_component_is_empty_and_the_others_are_not() {
+        let carries = Carries { kafka: false, redis: false, ..Carries::ALL };
+        let streams = Load { carries, ..load(1e12) }.schedules(1e4);
+        let empty: Vec<bool> = streams.into_iter().map(|s| s.count() == 0).collect();
+        assert_eq!(empty, [false, false, false, true, true], "NATS is the bus then");
+        let nothing = Load { carries: Carries::NOTHING, ..load(1e12) };
+        assert_eq!(nothing.offered(&Pool::day(1)).operations_per_s(), 0.0);
     }
 }

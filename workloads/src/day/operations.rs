@@ -1,5 +1,6 @@
 //! The operations that the day workload records.
 
+use super::carries::Carries;
 use crate::recorder::Operation;
 
 /// Publishing an event until the bus acknowledges it.
@@ -25,10 +26,11 @@ pub const GOLD: &str = "promote.gold";
 /// From an event's intended start to its committed row.
 pub const END_TO_END: &str = "end_to_end";
 
-/// The operations of a run whose events travel over `bus` (`kafka` or `nats`).
-pub fn operations(bus: &'static str, notifications: bool) -> Vec<Operation> {
+/// The operations of a run on these components.
+pub fn operations(carries: Carries) -> Vec<Operation> {
     let op = |name, component, description| Operation { name, component, description };
-    let mut operations = vec![
+    let bus = carries.bus().unwrap_or_default();
+    let all = [
         op(PUBLISH, bus, "an event, until the bus acknowledges it"),
         op(DELIVER, bus, "an event, from publishing to the consumer"),
         op(
@@ -47,9 +49,7 @@ pub fn operations(bus: &'static str, notifications: bool) -> Vec<Operation> {
         op(SESSION, "redis", "a session, read (4 of 5) or written"),
         op(SILVER, "minio", "bronze objects, rewritten as one silver Parquet file"),
         op(GOLD, "minio", "silver files, aggregated into one gold Parquet file"),
+        op(NOTIFY, "nats", "a notification, until JetStream acknowledges it"),
     ];
-    if notifications {
-        operations.push(op(NOTIFY, "nats", "a notification, until JetStream acknowledges it"));
-    }
-    operations
+    all.into_iter().filter(|o| carries.missing_for(o.name).is_empty()).collect()
 }

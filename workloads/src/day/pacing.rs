@@ -48,27 +48,29 @@ impl Pacing {
     }
 }
 
-/// The queues that arrivals go to.
+/// The queues that arrivals go to; a stream that is not offered has none.
 #[derive(Debug)]
 pub(super) struct Queues {
-    pub events: EventQueue,
-    pub gets: LaneQueue,
-    pub lookups: LaneQueue,
-    pub sessions: LaneQueue,
+    pub events: Option<EventQueue>,
+    pub gets: Option<LaneQueue>,
+    pub lookups: Option<LaneQueue>,
+    pub sessions: Option<LaneQueue>,
     pub notifications: Option<LaneQueue>,
 }
 
 impl Queues {
     fn offer(&self, stream: usize, intended_ns: u64) {
         if stream == Stream::Events as usize {
-            self.events.offer(intended_ns);
+            if let Some(events) = &self.events {
+                events.offer(intended_ns);
+            }
             return;
         }
         let queue = match stream {
-            s if s == Stream::Gets as usize => Some(&self.gets),
-            s if s == Stream::Lookups as usize => Some(&self.lookups),
-            s if s == Stream::Sessions as usize => Some(&self.sessions),
-            _ => self.notifications.as_ref(),
+            s if s == Stream::Gets as usize => &self.gets,
+            s if s == Stream::Lookups as usize => &self.lookups,
+            s if s == Stream::Sessions as usize => &self.sessions,
+            _ => &self.notifications,
         };
         if let Some(queue) = queue {
             queue.offer(intended_ns);
@@ -77,11 +79,9 @@ impl Queues {
 
     /// Arrivals dropped because a queue was full.
     pub(super) fn dropped(&self) -> u64 {
-        self.events.dropped()
-            + self.gets.dropped()
-            + self.lookups.dropped()
-            + self.sessions.dropped()
-            + self.notifications.as_ref().map_or(0, LaneQueue::dropped)
+        let lanes = [&self.gets, &self.lookups, &self.sessions, &self.notifications];
+        let lanes: u64 = lanes.into_iter().flatten().map(LaneQueue::dropped).sum();
+        self.events.as_ref().map_or(0, EventQueue::dropped) + lanes
     }
 }
 

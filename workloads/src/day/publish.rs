@@ -35,7 +35,8 @@ pub(super) struct Books {
     pub ledger: Arc<Ledger>,
     pub publish: Lane,
     pub deliver: Lane,
-    pub end_to_end: Lane,
+    /// Where events are registered in the end.
+    pub end_to_end: Option<Lane>,
 }
 
 impl Books {
@@ -43,7 +44,7 @@ impl Books {
     fn sent(&self, stamp: &Stamp) {
         self.ledger.reached(Hop::Sent, stamp.key, stamp.sequence);
         self.publish.begin();
-        for lane in [&self.deliver, &self.end_to_end] {
+        for lane in std::iter::once(&self.deliver).chain(&self.end_to_end) {
             lane.offer(stamp.intended_ns);
             lane.begin();
         }

@@ -9,18 +9,21 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::carries::Carries;
 use super::clients::{Bus, Clients};
-use super::ingest::Ingest;
+use super::ingest::{Ingest, Onward};
 use super::names::{Layer, Names};
 use super::pacing::{self, Pacing, Queues};
 use super::promote::{Promoted, Promoter};
 use super::publish::{Books, EventQueue, KeptSoFar, Publishing, kafka_publisher};
 use super::register::{Chain, Registrar, Totals};
 use super::store::Store;
-use super::{Day, operations as op, reads};
+use super::{Day, operations as op, reads, shelve};
 use crate::clock::Clock;
 use crate::driver::kafka::KafkaConsumer;
 use crate::driver::nats::NatsConsumer;
+use crate::driver::postgres::PostgresDriver;
+use crate::driver::s3::S3Driver;
 use crate::driver::{DriverError, ErrorKind};
 use crate::event::EventKind;
 use crate::lane;
@@ -65,31 +68,74 @@ pub struct Progress {
     pub rejected: u64,
 }
 
-/// A day workload under way.
+/// A day workload under way. Dropping it ends every part of it, in no order.
 pub struct Running {
     pub(super) names: Names,
     pub(super) clients: Clients,
+    pub(super) carries: Carries,
     pub(super) clock: Clock,
     pub(super) ledger: Arc<Ledger>,
-    pub(super) stop_pacing: Arc<AtomicBool>,
+    pub(super) switches: Switches,
     pub(super) pacing_done: Arc<AtomicBool>,
-    pub(super) stop_ingest: Arc<AtomicBool>,
-    pub(super) give_up: Arc<AtomicBool>,
     pub(super) pacer: Thread<(Pacing, u64)>,
-    pub(super) publisher: Thread<()>,
     pub(super) publishing: KeptSoFar,
-    pub(super) stop_publishing: Arc<AtomicBool>,
     pub(super) schedules: Vec<Schedule>,
     pub(super) end_ns: u64,
-    pub(super) ingest: IngestHandle,
-    pub(super) consumer_errors: Arc<AtomicU64>,
-    pub(super) ingest_waiting: Arc<AtomicBool>,
     pub(super) lanes: Vec<JoinHandle<()>>,
-    pub(super) store: JoinHandle<()>,
-    pub(super) registrar: JoinHandle<Totals>,
-    pub(super) promoter: JoinHandle<Promoted>,
+    /// What moves the events, where there are any.
+    pub(super) pipeline: Option<Pipeline>,
     pub(super) sampler: InFlightSampler,
     pub(super) notified: Notifications,
+}
+
+/// What tells the parts to end. Dropping it does.
+#[derive(Debug, Default)]
+pub(super) struct Switches {
+    /// No more arrivals.
+    pub stop_pacing: Arc<AtomicBool>,
+    /// What has not been sent stays unsent.
+    pub stop_publishing: Arc<AtomicBool>,
+    /// Nothing more is read from the bus.
+    pub stop_ingest: Arc<AtomicBool>,
+    /// What fails is not tried again.
+    pub give_up: Arc<AtomicBool>,
+}
+
+impl Drop for Switches {
+    fn drop(&mut self) {
+        for switch in [&self.stop_pacing, &self.stop_publishing, &self.stop_ingest, &self.give_up] {
+            switch.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The parts that events pass, as far as the stack takes them.
+pub(super) struct Pipeline {
+    pub(super) publisher: Thread<()>,
+    pub(super) ingest: IngestHandle,
+    pub(super) ingest_errors: Arc<AtomicU64>,
+    pub(super) ingest_waiting: Arc<AtomicBool>,
+    pub(super) stored: Option<Stored>,
+}
+
+/// The parts that stored events pass.
+pub(super) struct Stored {
+    pub(super) store: JoinHandle<()>,
+    /// Registers batches, or only counts them.
+    pub(super) end: JoinHandle<Totals>,
+    pub(super) promoter: Option<JoinHandle<Promoted>>,
+}
+
+impl Pipeline {
+    /// Whether everything after the bus has ended.
+    pub(super) fn ended(&self) -> bool {
+        self.ingest.is_finished()
+            && self.stored.as_ref().is_none_or(|stored| {
+                stored.store.is_finished()
+                    && stored.end.is_finished()
+                    && stored.promoter.as_ref().is_none_or(JoinHandle::is_finished)
+            })
+    }
 }
 
 /// Counts of the notification lane.
@@ -130,18 +176,20 @@ impl Day {
         id.map_or_else(|| unreachable!("operation {name}"), |id| self.recorder.lane(id))
     }
 
-    async fn consumer(&self) -> Result<Consumer, DriverError> {
+    async fn consumer(&self) -> Result<Option<Consumer>, DriverError> {
         match &self.clients.bus {
-            Bus::Kafka(kafka) => {
+            Some(Bus::Kafka(kafka)) => {
                 let topics = EventKind::ALL.map(|kind| self.names.topic(kind));
                 let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
                 let consumer = kafka.consumer(&self.names.group(), &topics)?;
-                Ok(Consumer::Kafka(await_assignment(consumer).await?))
+                Ok(Some(Consumer::Kafka(await_assignment(consumer).await?)))
             }
-            Bus::Nats(nats) => {
+            Some(Bus::Nats(nats)) => {
                 let stream = self.names.events_stream();
-                Ok(Consumer::Nats(Box::new(nats.consumer(&stream, &self.names.group()).await?)))
+                let consumer = nats.consumer(&stream, &self.names.group()).await?;
+                Ok(Some(Consumer::Nats(Box::new(consumer))))
             }
+            None => Ok(None),
         }
     }
 
@@ -151,147 +199,170 @@ impl Day {
     /// Where the consumer gets no partitions, or the system gives no threads.
     pub async fn start(self) -> Result<Running, DriverError> {
         let runtime = Handle::current();
-        let ledger = Arc::new(Ledger::new(KEYS));
         let consumer = self.consumer().await?;
-        let clock = Clock::starting_in(LEAD);
-        let stop_pacing = Arc::new(AtomicBool::new(false));
+        let part = Part {
+            clock: Clock::starting_in(LEAD),
+            ledger: Arc::new(Ledger::new(KEYS)),
+            switches: Switches::default(),
+        };
+        let clock = part.clock;
         let pacing_done = Arc::new(AtomicBool::new(false));
-        let stop_ingest = Arc::new(AtomicBool::new(false));
-        let give_up = Arc::new(AtomicBool::new(false));
         let notified = Notifications::default();
-
+        let kept = KeptSoFar::default();
         let sampler =
             InFlightSampler::start(Arc::clone(&self.recorder), clock).map_err(|e| no_thread(&e))?;
-
-        let (sealed, sealed_queue) = mpsc::channel(SEALED_WAITING);
-        let (stored, stored_queue) = mpsc::channel(STORED_WAITING);
-        let (sources, source_queue) = mpsc::unbounded_channel();
-        let (promotions, promotion_queue) = mpsc::unbounded_channel();
-        let register = self.lane(op::REGISTER);
-        let end_to_end = self.lane(op::END_TO_END);
-        let deliver = self.lane(op::DELIVER);
-        let put = self.lane(op::PUT);
-
-        let promoter = Promoter {
-            clock,
-            s3: self.clients.s3.clone(),
-            names: self.names.clone(),
-            silver: self.lane(op::SILVER),
-            gold: self.lane(op::GOLD),
-            register: register.clone(),
-            ledger: Arc::clone(&ledger),
-            catalog: Arc::clone(&self.catalog),
-            give_up: Arc::clone(&give_up),
-            promotions,
-            promoted: Promoted::default(),
-            made: [0; 2],
-        };
-        let promoter = runtime.spawn(promoter.run(source_queue));
-        let registrar = Registrar {
-            clock,
-            postgres: self.clients.postgres.clone(),
-            ledger: Arc::clone(&ledger),
-            lane: register.clone(),
-            end_to_end: end_to_end.clone(),
-            bucket: self.names.bucket(Layer::Bronze),
-            catalog: Arc::clone(&self.catalog),
-            give_up: Arc::clone(&give_up),
-            promotions: sources,
-            chain: Chain::default(),
-            totals: Totals::default(),
-        };
-        let registrar = runtime.spawn(registrar.run(stored_queue, promotion_queue));
-        let store = Store {
-            clock,
-            s3: self.clients.s3.clone(),
-            bucket: self.names.bucket(Layer::Bronze),
-            lane: put.clone(),
-            register,
-            give_up: Arc::clone(&give_up),
-        };
-        let store = runtime.spawn(store.run(sealed_queue, stored));
-
-        let ingest = Ingest::new(clock, Arc::clone(&ledger), deliver.clone(), put, sealed);
-        let consumer_errors = Arc::clone(&ingest.errors);
-        let ingest_waiting = Arc::clone(&ingest.waiting);
-        let stop = Arc::clone(&stop_ingest);
-        let ingest = match consumer {
-            Consumer::Nats(consumer) => {
-                IngestHandle::Nats(runtime.spawn(ingest.read_nats(*consumer, stop)))
+        let mut events = None;
+        let pipeline = match (consumer, &self.clients.bus) {
+            (Some(consumer), Some(bus)) => {
+                let (stored, onward) = self.storage(&runtime, &part);
+                let ledger = Arc::clone(&part.ledger);
+                let ingest = Ingest::new(clock, ledger, self.lane(op::DELIVER), onward);
+                let (queue, arrivals) = EventQueue::new(self.lane(op::PUBLISH));
+                events = Some(queue);
+                Some(Pipeline {
+                    ingest_errors: Arc::clone(&ingest.errors),
+                    ingest_waiting: Arc::clone(&ingest.waiting),
+                    ingest: start_ingest(&runtime, ingest, consumer, &part)?,
+                    publisher: self.publisher(bus, arrivals, kept.clone(), &part)?,
+                    stored,
+                })
             }
-            Consumer::Kafka(consumer) => IngestHandle::Kafka(
-                std::thread::Builder::new()
-                    .name("ingest".into())
-                    .spawn(move || ingest.read_kafka(&consumer, &stop))
-                    .map_err(|e| no_thread(&e))?,
-            ),
+            _ => None,
         };
-
-        let publish = self.lane(op::PUBLISH);
-        let books = Books {
-            clock,
-            ledger: Arc::clone(&ledger),
-            publish: publish.clone(),
-            deliver,
-            end_to_end,
-        };
-        let (events, arrivals) = EventQueue::new(publish);
         let schedules = self.options.load.schedules(self.pool.mean_bytes());
         let (queues, lanes) = self.read_side(&runtime, clock, events, &notified);
-        let Self { options, names, clients, pool, recorder, .. } = self;
-        let kept = KeptSoFar::default();
-        let stop_publishing = Arc::new(AtomicBool::new(false));
-        let publishing = Publishing {
-            arrivals,
-            source: EventSource::new(pool, options.load.seed),
-            names: names.clone(),
-            books,
-            measured_ns: recorder.measured_ns(),
-            kept: kept.clone(),
-            give_up: Arc::clone(&stop_publishing),
-        };
-        let publisher = start_publisher(&clients.bus, publishing)?;
+        let Part { ledger, switches, .. } = part;
         let pacer = pacing::start(
             schedules.clone(),
             queues,
             clock,
-            recorder.measured_ns(),
-            Arc::clone(&stop_pacing),
+            self.recorder.measured_ns(),
+            Arc::clone(&switches.stop_pacing),
             Arc::clone(&pacing_done),
         )
         .map_err(|e| no_thread(&e))?;
         Ok(Running {
-            names,
-            clients,
+            names: self.names,
+            clients: self.clients,
+            carries: self.options.load.carries,
             clock,
             ledger,
-            stop_pacing,
+            switches,
             pacing_done,
-            stop_ingest,
-            give_up,
             pacer,
-            publisher,
             publishing: kept,
-            stop_publishing,
             schedules,
             end_ns: u64::MAX,
-            ingest,
-            consumer_errors,
-            ingest_waiting,
             lanes,
-            store,
-            registrar,
-            promoter,
+            pipeline,
             sampler,
             notified,
         })
+    }
+
+    /// The parts after the bus, and the way into them.
+    fn storage(&self, runtime: &Handle, part: &Part) -> (Option<Stored>, Option<Onward>) {
+        let Some(s3) = self.clients.s3.clone() else { return (None, None) };
+        let (sealed, sealed_queue) = mpsc::channel(SEALED_WAITING);
+        let (stored, stored_queue) = mpsc::channel(STORED_WAITING);
+        let put = self.lane(op::PUT);
+        let (end, promoter) = match self.clients.postgres.clone() {
+            Some(postgres) => {
+                let (end, promoter) =
+                    self.registration(runtime, part, s3.clone(), postgres, stored_queue);
+                (end, Some(promoter))
+            }
+            None => {
+                let (ledger, catalog) = (Arc::clone(&part.ledger), Arc::clone(&self.catalog));
+                (runtime.spawn(shelve::run(ledger, catalog, stored_queue)), None)
+            }
+        };
+        let store = Store {
+            clock: part.clock,
+            s3,
+            bucket: self.names.bucket(Layer::Bronze),
+            lane: put.clone(),
+            register: promoter.as_ref().map(|_| self.lane(op::REGISTER)),
+            give_up: Arc::clone(&part.switches.give_up),
+        };
+        let store = runtime.spawn(store.run(sealed_queue, stored));
+        (Some(Stored { store, end, promoter }), Some(Onward { store: put, sealed }))
+    }
+
+    /// Registration and promotion, which feed each other.
+    fn registration(
+        &self,
+        runtime: &Handle,
+        part: &Part,
+        s3: S3Driver,
+        postgres: PostgresDriver,
+        stored: mpsc::Receiver<super::store::Stored>,
+    ) -> (JoinHandle<Totals>, JoinHandle<Promoted>) {
+        let (sources, source_queue) = mpsc::unbounded_channel();
+        let (promotions, promotion_queue) = mpsc::unbounded_channel();
+        let promoter = Promoter {
+            clock: part.clock,
+            s3,
+            names: self.names.clone(),
+            silver: self.lane(op::SILVER),
+            gold: self.lane(op::GOLD),
+            register: self.lane(op::REGISTER),
+            ledger: Arc::clone(&part.ledger),
+            catalog: Arc::clone(&self.catalog),
+            give_up: Arc::clone(&part.switches.give_up),
+            promotions,
+            promoted: Promoted::default(),
+            made: [0; 2],
+        };
+        let registrar = Registrar {
+            clock: part.clock,
+            postgres,
+            ledger: Arc::clone(&part.ledger),
+            lane: self.lane(op::REGISTER),
+            end_to_end: self.lane(op::END_TO_END),
+            bucket: self.names.bucket(Layer::Bronze),
+            catalog: Arc::clone(&self.catalog),
+            give_up: Arc::clone(&part.switches.give_up),
+            promotions: sources,
+            chain: Chain::default(),
+            totals: Totals::default(),
+        };
+        let registrar = runtime.spawn(registrar.run(stored, promotion_queue));
+        (registrar, runtime.spawn(promoter.run(source_queue)))
+    }
+
+    /// The thread that publishes events.
+    fn publisher(
+        &self,
+        bus: &Bus,
+        arrivals: std::sync::mpsc::Receiver<u64>,
+        kept: KeptSoFar,
+        part: &Part,
+    ) -> Result<Thread<()>, DriverError> {
+        let end_to_end = self.options.load.carries.registers().then(|| self.lane(op::END_TO_END));
+        let publishing = Publishing {
+            arrivals,
+            source: EventSource::new(Arc::clone(&self.pool), self.options.load.seed),
+            names: self.names.clone(),
+            books: Books {
+                clock: part.clock,
+                ledger: Arc::clone(&part.ledger),
+                publish: self.lane(op::PUBLISH),
+                deliver: self.lane(op::DELIVER),
+                end_to_end,
+            },
+            measured_ns: self.recorder.measured_ns(),
+            kept,
+            give_up: Arc::clone(&part.switches.stop_publishing),
+        };
+        start_publisher(bus, publishing)
     }
 
     fn read_side(
         &self,
         runtime: &Handle,
         clock: Clock,
-        events: EventQueue,
+        events: Option<EventQueue>,
         notified: &Notifications,
     ) -> (Queues, Vec<JoinHandle<()>>) {
         let mut tasks = Vec::new();
@@ -299,27 +370,29 @@ impl Day {
             tasks.push(task);
             queue
         };
-        let (s3, names, catalog) =
-            (self.clients.s3.clone(), Arc::new(self.names.clone()), Arc::clone(&self.catalog));
-        let gets_names = Arc::clone(&names);
-        let gets = lane::spawn(runtime, self.lane(op::GET), clock, GETS_IN_FLIGHT, move |at| {
-            let (s3, names, catalog) = (s3.clone(), Arc::clone(&gets_names), Arc::clone(&catalog));
-            async move { reads::get(&s3, &names, &catalog, at).await }
+        let names = Arc::new(self.names.clone());
+        let gets = self.clients.s3.clone().map(|s3| {
+            let (names, catalog) = (Arc::clone(&names), Arc::clone(&self.catalog));
+            lane::spawn(runtime, self.lane(op::GET), clock, GETS_IN_FLIGHT, move |at| {
+                let (s3, names, catalog) = (s3.clone(), Arc::clone(&names), Arc::clone(&catalog));
+                async move { reads::get(&s3, &names, &catalog, at).await }
+            })
         });
-        let postgres = self.clients.postgres.clone();
-        let lookups =
+        let lookups = self.clients.postgres.clone().map(|postgres| {
             lane::spawn(runtime, self.lane(op::LOOKUP), clock, LOOKUPS_IN_FLIGHT, move |at| {
                 let postgres = postgres.clone();
                 async move { reads::lookup(&postgres, at).await }
-            });
-        let (redis, session_names) = (self.clients.redis.clone(), Arc::clone(&names));
-        let sessions =
+            })
+        });
+        let sessions = self.clients.redis.clone().map(|redis| {
+            let names = Arc::clone(&names);
             lane::spawn(runtime, self.lane(op::SESSION), clock, SESSIONS_IN_FLIGHT, move |at| {
-                let (redis, names) = (redis.clone(), Arc::clone(&session_names));
+                let (redis, names) = (redis.clone(), Arc::clone(&names));
                 async move { reads::session(&redis, &names, at).await }
-            });
+            })
+        });
         let notifications = match &self.clients.nats {
-            Some(nats) if self.options.load.notifications => {
+            Some(nats) if self.options.load.carries.notifications() => {
                 let (nats, notified) = (Arc::clone(nats), notified.clone());
                 let subject: Arc<str> = self.names.notifications_subject().into();
                 let lane = self.lane(op::NOTIFY);
@@ -338,20 +411,50 @@ impl Day {
         };
         let queues = Queues {
             events,
-            gets: keep(gets),
-            lookups: keep(lookups),
-            sessions: keep(sessions),
+            gets: gets.map(&mut keep),
+            lookups: lookups.map(&mut keep),
+            sessions: sessions.map(&mut keep),
             notifications: notifications.map(keep),
         };
         (queues, tasks)
     }
 }
 
-/// Waits until the group has handed out its partitions, so that the first events find a reader.
+/// What every part of the pipeline is given.
+struct Part {
+    clock: Clock,
+    ledger: Arc<Ledger>,
+    switches: Switches,
+}
+
+fn start_ingest(
+    runtime: &Handle,
+    ingest: Ingest,
+    consumer: Consumer,
+    part: &Part,
+) -> Result<IngestHandle, DriverError> {
+    let stop = Arc::clone(&part.switches.stop_ingest);
+    Ok(match consumer {
+        Consumer::Nats(consumer) => {
+            IngestHandle::Nats(runtime.spawn(ingest.read_nats(*consumer, stop)))
+        }
+        Consumer::Kafka(consumer) => IngestHandle::Kafka(
+            std::thread::Builder::new()
+                .name("ingest".into())
+                .spawn(move || ingest.read_kafka(&consumer, &stop))
+                .map_err(|e| no_thread(&e))?,
+        ),
+    })
+}
+
+/// Waits until the group has handed out its partitions, so that the first events find a reader. Nobody waits any
+/// more once this is dropped: then the consumer leaves its group at once.
 async fn await_assignment(consumer: KafkaConsumer) -> Result<KafkaConsumer, DriverError> {
+    let dropped = Switches::default();
+    let unwanted = Arc::clone(&dropped.give_up);
     let wait = move || {
         let deadline = Instant::now() + ASSIGNMENT;
-        while Instant::now() < deadline {
+        while Instant::now() < deadline && !unwanted.load(Ordering::Relaxed) {
             // Topics are empty before the run: polling only drives the group protocol.
             if let Some(Err(error)) = consumer.poll(LOOK)
                 && !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Connection)
@@ -410,7 +513,7 @@ impl Running {
 
     /// Ends the schedule before its end.
     pub fn stop(&self) {
-        self.stop_pacing.store(true, Ordering::Relaxed);
+        self.switches.stop_pacing.store(true, Ordering::Relaxed);
     }
 
     /// Whether every arrival has been handed over (or pacing was stopped).

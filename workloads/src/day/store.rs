@@ -49,7 +49,8 @@ pub(super) struct Store {
     pub s3: S3Driver,
     pub bucket: String,
     pub lane: Lane,
-    pub register: Lane,
+    /// Where registration waits are recorded, where stored batches are registered.
+    pub register: Option<Lane>,
     pub give_up: Arc<AtomicBool>,
 }
 
@@ -67,7 +68,9 @@ impl Store {
             let (store, stored) = (self.clone(), stored.clone());
             tokio::spawn(async move {
                 let done = store.store(next).await;
-                store.register.offer(done.stored_ns);
+                if let Some(register) = &store.register {
+                    register.offer(done.stored_ns);
+                }
                 let _ = stored.send(done).await;
                 drop(slot);
             });

@@ -5,6 +5,11 @@ use super::{DriverError, ErrorKind};
 /// Start of every name that odg-bench creates in a shared system.
 const HOUSE: &str = "odgbench";
 
+/// Whether a name is one that a run of odg-bench gave.
+pub(crate) fn of_the_house(name: &str) -> bool {
+    name.strip_prefix(HOUSE).is_some_and(|rest| rest.starts_with(['-', '_']))
+}
+
 /// A run's prefix. Everything a driver creates starts with it; clean-up touches nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prefix(String);

@@ -1,5 +1,7 @@
 //! Redis: the platform's session and cache entries.
 
+mod leftovers;
+
 use std::time::Duration;
 
 use bytes::Bytes;

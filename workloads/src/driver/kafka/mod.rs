@@ -2,6 +2,7 @@
 
 mod classify;
 mod consumer;
+mod leftovers;
 mod producer;
 #[cfg(test)]
 mod real_tests;

@@ -1,6 +1,7 @@
 //! NATS JetStream, through async-nats: the event bus of the dev profile.
 
 mod classify;
+mod leftovers;
 #[cfg(test)]
 mod tests;
 

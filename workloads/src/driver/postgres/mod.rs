@@ -1,6 +1,7 @@
 //! PostgreSQL, through sqlx: where batches become visible.
 
 mod classify;
+mod leftovers;
 mod register;
 mod rows;
 mod schema;

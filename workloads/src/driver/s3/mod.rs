@@ -1,6 +1,7 @@
 //! S3, through aws-sdk-s3: path style, static credentials, plain or TLS.
 
 mod classify;
+mod leftovers;
 mod multipart;
 mod server_header;
 #[cfg(test)]
