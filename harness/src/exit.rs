@@ -15,13 +15,13 @@ pub const STACK: u8 = 3;
 /// INVALID or INCONCLUSIVE.
 pub const UNCERTAIN: u8 = 4;
 
-/// Why the program ends without a result: one line, the exit code, and a server's last words where one
-/// is to blame.
+/// Why the program ends without a result: one line (one for each endpoint, where several are to blame), the exit
+/// code, and a server's last words where one is to blame.
 #[derive(Debug)]
 pub struct Failure {
     /// Exit code.
     pub code: u8,
-    /// One line.
+    /// One line for each problem.
     pub message: String,
     /// Last log lines of the server that failed.
     pub log_tail: Vec<String>,
@@ -77,6 +77,12 @@ impl From<ProviderError> for Failure {
 /// [`Failure::record`].
 impl From<odg_reports::RecordError> for Failure {
     fn from(error: odg_reports::RecordError) -> Self {
+        Self::usage(error)
+    }
+}
+
+impl From<crate::provider::attach::EndpointsError> for Failure {
+    fn from(error: crate::provider::attach::EndpointsError) -> Self {
         Self::usage(error)
     }
 }

@@ -21,7 +21,9 @@ fn main() -> ExitCode {
         Err(failure) => {
             // Nobody is left to tell where standard error is closed; the exit code still says it.
             let mut err = std::io::stderr().lock();
-            let _ = writeln!(err, "odg-bench: {failure}");
+            for line in failure.message.lines() {
+                let _ = writeln!(err, "odg-bench: {line}");
+            }
             for line in &failure.log_tail {
                 let _ = writeln!(err, "  | {line}");
             }

@@ -33,6 +33,7 @@ pub use diff::{Difference, diff};
 pub use error::ProfileError;
 pub use load::names;
 pub use model::{OPERATIONS, Objective, Profile, Uptime};
+pub use nearest::nearest;
 pub use provenance::{Origin, Provenance};
 pub use recommend::{Need, Recommendation, UnknownNeed, recommend};
 pub use rows::Row;

@@ -2,7 +2,7 @@
 
 /// Closest of `words` to `word`, by Jaro-Winkler similarity without regard to case. A word far from
 /// all of them still gets the closest: an error always names a valid word.
-pub(crate) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Similarity is quadratic in length, and nobody means a word longer than this.
     let word: String = word.chars().take(64).collect::<String>().to_lowercase();
     words

@@ -2,11 +2,13 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
+use odg_profiles::parse_duration;
 use odg_reports::Run;
 
-use super::{Output, colour, print, print_json, width};
+use super::{Output, attach, colour, print, print_json, width};
 use crate::doctor::{self, Status};
 use crate::exit::{self, Failure};
 use crate::provider::local::{LocalProvider, workdir};
@@ -32,6 +34,19 @@ pub(super) struct CleanArgs {
     /// Say what would be removed, and remove nothing
     #[arg(long)]
     dry_run: bool,
+    /// Look on these endpoints, and not on this machine; removes only with --yes
+    #[arg(long, value_name = "FILE")]
+    endpoints: Option<PathBuf>,
+    /// Remove what is found on the endpoints
+    #[arg(long, requires = "endpoints", conflicts_with = "dry_run")]
+    yes: bool,
+    /// On endpoints, only runs that should have ended this long ago: others may belong to another machine
+    #[arg(long, requires = "endpoints", default_value = "1h", value_parser = older_than)]
+    older_than: Duration,
+}
+
+fn older_than(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|e| e.to_string())
 }
 
 pub(super) fn report(args: &ReportArgs) -> Result<u8, Failure> {
@@ -63,6 +78,9 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<u8, Failure> {
 }
 
 pub(super) fn clean(args: &CleanArgs) -> Result<u8, Failure> {
+    if let Some(file) = &args.endpoints {
+        return attach::clean(file, args.older_than, args.yes);
+    }
     let parent = workdir::default_parent();
     let found = workdir::sweep(&parent, args.dry_run)
         .map_err(|e| Failure::stack(format!("cannot look into {}: {e}", parent.display())))?;

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod attach;
 mod inspect;
 mod profiles;
 mod run;
@@ -43,6 +44,9 @@ enum Command {
         after_help = "Exits with 3 where a component is missing without which a profile cannot run."
     )]
     Doctor(inspect::DoctorArgs),
+    /// Show how the endpoints of a deployment are written down
+    #[command(subcommand)]
+    Endpoints(attach::EndpointsCommand),
     /// Remove what killed runs left behind
     Clean(inspect::CleanArgs),
     /// Print a completion script for a shell
@@ -75,6 +79,7 @@ pub fn execute(cli: Cli) -> Result<u8, Failure> {
         Command::Report(args) => inspect::report(&args),
         Command::Profiles(command) => profiles::execute(command),
         Command::Doctor(args) => inspect::doctor(&args),
+        Command::Endpoints(command) => attach::endpoints(&command),
         Command::Clean(args) => inspect::clean(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -8,9 +8,11 @@ use clap::{Args, ValueEnum};
 use odg_profiles::units::{format_bytes, format_rate};
 use odg_profiles::{Volume, parse_duration};
 
+use super::attach::{self, AttachArgs};
 use super::{Output, colour, print, print_json, width};
 use crate::exit::{self, Failure};
 use crate::host;
+use crate::provider::attach::{AttachProvider, Given};
 use crate::provider::local::LocalProvider;
 use crate::provider::{Plan, Provider};
 use crate::run::progress::Style;
@@ -27,7 +29,8 @@ const SHUTDOWN: Duration = Duration::from_secs(1);
     odg-bench run --profile medium --scale 0.1 --duration 2m\n  \
     odg-bench run --profile small --window 08:00-09:00 --speedup 30\n  \
     odg-bench run --profile small --volume 300GB/day --output json --quiet\n  \
-    odg-bench run --profile large --dry-run")]
+    odg-bench run --profile large --dry-run\n  \
+    odg-bench run --profile medium --endpoints odg.yaml --max-rate 20MB/s --yes")]
 pub(super) struct RunArgs {
     /// dev, small, medium, large, or a profile file
     #[arg(long, short)]
@@ -35,6 +38,8 @@ pub(super) struct RunArgs {
     /// How the stack comes to be
     #[arg(long, value_enum, default_value_t = ProviderName::Auto)]
     provider: ProviderName,
+    #[command(flatten)]
+    attach: AttachArgs,
     /// Daily volume instead of the profile's, such as 1TB/day, 300GB/day or 11.6MB/s
     #[arg(long, value_parser = volume, allow_hyphen_values = true)]
     volume: Option<Volume>,
@@ -82,6 +87,8 @@ enum ProviderName {
     Auto,
     /// Child processes on this machine
     Local,
+    /// A deployment that is already there; see --endpoints
+    Attach,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -132,6 +139,7 @@ pub(super) fn execute(args: &RunArgs) -> Result<u8, Failure> {
     if args.duration.is_some_and(|d| d < Duration::from_secs(1)) {
         return Err(Failure::usage("--duration is less than 1 s, one interval; give at least 1s"));
     }
+    let given = given(args)?;
     let request = RunRequest {
         profile: args.profile.clone(),
         volume: args.volume,
@@ -142,22 +150,30 @@ pub(super) fn execute(args: &RunArgs) -> Result<u8, Failure> {
         duration: args.duration,
         warmup: args.warmup,
         seed: args.seed,
-        max_rate: None,
-        read_only: false,
-        strict: false,
-        brings: Brings::Everything,
+        max_rate: args.attach.max_rate.map(Volume::bytes_per_second),
+        read_only: args.attach.read_only,
+        strict: args.attach.strict,
+        brings: given.as_ref().map_or(Brings::Everything, |given| Brings::Only(given.carries())),
     };
-    let plan = request.plan(host::cores(), true)?;
-    let provider = match args.provider {
-        ProviderName::Auto | ProviderName::Local => LocalProvider::from_env(),
+    let shared = given.as_ref().is_none_or(Given::is_local);
+    let mut plan = request.plan(host::cores(), shared)?;
+    let provider: Box<dyn Provider> = match &given {
+        Some(given) => Box::new(AttachProvider::new(given.clone())),
+        None => Box::new(LocalProvider::from_env()),
     };
+    if let Some(given) = &given {
+        plan.warnings.extend(attach::exposed(given, args.attach.endpoints.as_deref()));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| Failure::stack(format!("cannot start threads: {e}")))?;
     if args.dry_run {
         let chosen = runtime.block_on(provider.plan(&wanted(&plan.profile)))?;
-        return dry_run(&plan, &chosen, provider.name(), args.output);
+        return dry_run(&plan, &chosen, provider.as_ref(), args.output);
+    }
+    if let Some(given) = given.filter(|_| !plan.read_only) {
+        attach::consent(&given, &plan, args.attach.yes)?;
     }
     let options = RunOptions {
         runs_dir: args.runs_dir.clone(),
@@ -165,7 +181,7 @@ pub(super) fn execute(args: &RunArgs) -> Result<u8, Failure> {
         style: Style::detect(args.quiet),
         command: std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect(),
     };
-    let result = runtime.block_on(run::run(&plan, &provider, &options));
+    let result = runtime.block_on(run::run(&plan, provider.as_ref(), &options));
     // A client library's blocking call may still wait for a server that is gone.
     runtime.shutdown_timeout(SHUTDOWN);
     let result = result?;
@@ -180,6 +196,20 @@ pub(super) fn execute(args: &RunArgs) -> Result<u8, Failure> {
     Ok(result.record.exit_code)
 }
 
+/// The endpoints to attach to, where that is asked for.
+fn given(args: &RunArgs) -> Result<Option<Given>, Failure> {
+    let attach = args.provider == ProviderName::Attach || args.attach.endpoints.is_some();
+    match (attach, args.provider, args.attach.wants_attach()) {
+        (true, ProviderName::Auto | ProviderName::Attach, _) => {
+            Ok(Some(Given::load(args.attach.endpoints.as_deref())?))
+        }
+        (_, _, Some(option)) => Err(Failure::usage(format!(
+            "{option} is for --provider attach, not for a stack that is started"
+        ))),
+        (_, _, None) => Ok(None),
+    }
+}
+
 /// Adds a line; writing to a String cannot fail.
 macro_rules! say {
     ($text:expr, $($line:tt)*) => {
@@ -187,12 +217,21 @@ macro_rules! say {
     };
 }
 
-fn dry_run(plan: &RunPlan, chosen: &Plan, provider: &str, output: Output) -> Result<u8, Failure> {
+fn dry_run(
+    plan: &RunPlan,
+    chosen: &Plan,
+    provider: &dyn Provider,
+    output: Output,
+) -> Result<u8, Failure> {
+    let stays = provider.outlives_run();
+    let provider = provider.name();
+    let created = if stays { attach::created(plan.load.carries) } else { Vec::new() };
     if output == Output::Json {
         print_json(&serde_json::json!({
             "profile": plan.profile.name,
             "provider": provider,
             "would_start": chosen.choices,
+            "would_create": created,
             "not_started_here": chosen.unsupported,
             "config": plan.config,
             "offered_per_s": {
@@ -211,8 +250,12 @@ fn dry_run(plan: &RunPlan, chosen: &Plan, provider: &str, output: Output) -> Res
     }
     let mut text = String::new();
     say!(text, "Profile {}, provider {}: nothing was started.\n", plan.profile.name, provider);
-    say!(text, "Would start:");
+    say!(text, "{}", if stays { "Would attach to:" } else { "Would start:" });
     for choice in &chosen.choices {
+        if stays {
+            say!(text, "  {}", choice.name);
+            continue;
+        }
         let version = choice.version.as_deref().unwrap_or("version known once it runs");
         say!(
             text,
@@ -224,7 +267,16 @@ fn dry_run(plan: &RunPlan, chosen: &Plan, provider: &str, output: Output) -> Res
     }
     let unsupported: Vec<&str> = chosen.unsupported.iter().map(|c| c.name()).collect();
     if !unsupported.is_empty() {
-        say!(text, "Promised, and not started by this provider: {}", unsupported.join(", "));
+        let not = if stays { "not among the endpoints" } else { "not started by this provider" };
+        say!(text, "Promised, and {not}: {}", unsupported.join(", "));
+    }
+    if stays && plan.read_only {
+        say!(text, "\nWould only ask each who it is: nothing would be created, no load offered.");
+    } else if stays {
+        say!(text, "\nWould create, and remove again:");
+    }
+    for one in &created {
+        say!(text, "  {:<12} {:<19} {}", one.component, one.kind, one.name);
     }
     let offered = &plan.offered;
     say!(
@@ -252,7 +304,9 @@ fn dry_run(plan: &RunPlan, chosen: &Plan, provider: &str, output: Output) -> Res
     ] {
         say!(text, "  {rate:>10.1} {what}");
     }
-    say!(text, "\nWould need {} of disk.", format_bytes(disk_needed(plan)));
+    if !stays {
+        say!(text, "\nWould need {} of disk.", format_bytes(disk_needed(plan)));
+    }
     for warning in &plan.warnings {
         say!(text, "Warning: {}; {}", warning.text, warning.action);
     }

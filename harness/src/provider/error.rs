@@ -60,6 +60,9 @@ pub enum ProviderError {
         /// Last lines of its log.
         log_tail: Vec<String>,
     },
+    /// Endpoints of a stack that was attached to do not answer, or refuse: one line each.
+    #[error("{}", lines(.0))]
+    Unreachable(Vec<Unreachable>),
     /// The disk has not enough room for what is planned.
     #[error(
         "{}: {} free and {} needed; free some space or name another disk in ODG_BENCH_WORK_DIR",
@@ -81,6 +84,22 @@ pub enum ProviderError {
         /// The system's answer.
         source: io::Error,
     },
+}
+
+/// An endpoint that did not answer as it should.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreachable {
+    /// Component, as a record names it.
+    pub component: String,
+    /// Address, without credentials.
+    pub address: String,
+    /// What went wrong.
+    pub reason: String,
+}
+
+fn lines(all: &[Unreachable]) -> String {
+    let line = |one: &Unreachable| format!("{} at {}: {}", one.component, one.address, one.reason);
+    all.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 impl ProviderError {

@@ -4,6 +4,7 @@
 //! side effects) and starts them ([`Provider::start`]). What it hands over is a [`Stack`]: where each component
 //! answers, what answered, and the means to watch it, disturb it and stop it.
 
+pub mod attach;
 pub mod disk;
 mod error;
 pub mod local;
@@ -17,7 +18,7 @@ use odg_profiles::Component;
 use odg_reports::record::Fidelity;
 use serde::Serialize;
 
-pub use error::ProviderError;
+pub use error::{ProviderError, Unreachable};
 pub use stack::{Control, Death, Stack};
 
 /// How long a component may take to answer its first real request.

@@ -1,5 +1,9 @@
 //! What a run calls the things that it creates. All of them carry the run's prefix.
 
+use serde::Serialize;
+
+use super::carries::Carries;
+use super::reads::SESSIONS;
 use crate::driver::{DriverError, Prefix};
 use crate::event::EventKind;
 
@@ -35,6 +39,17 @@ impl Layer {
             Self::Gold => "gold",
         }
     }
+}
+
+/// A thing that a run creates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Created {
+    /// Component in which it is created.
+    pub component: &'static str,
+    /// What it is: `topic`, `bucket` …
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
 }
 
 impl Names {
@@ -77,6 +92,42 @@ impl Names {
     /// Bucket of a layer.
     pub fn bucket(&self, layer: Layer) -> String {
         format!("{}-{}", self.prefix.as_str(), layer.name())
+    }
+
+    /// Everything that a run on these components creates, its probes' things included.
+    pub fn created(&self, carries: Carries) -> Vec<Created> {
+        let (prefix, schema) = (self.prefix.as_str(), self.schema.as_str());
+        let mut all = Vec::new();
+        let mut add = |component, kind, name| all.push(Created { component, kind, name });
+        if carries.postgres {
+            add("postgresql", "schema", schema.to_owned());
+            add("postgresql", "schema", format!("{schema}_probe"));
+        }
+        if carries.redis {
+            add("redis", "keys", format!("{prefix}:session:0 to {}", SESSIONS - 1));
+            add("redis", "key", format!("{prefix}-probe:value"));
+        }
+        if carries.s3 {
+            for layer in Layer::ALL {
+                add("minio", "bucket", self.bucket(layer));
+            }
+            add("minio", "bucket", format!("{prefix}-probe"));
+        }
+        if carries.nats {
+            match carries.bus() {
+                Some("nats") => add("nats", "stream and consumer", self.events_stream()),
+                _ => add("nats", "stream", self.notifications_stream()),
+            }
+            add("nats", "stream", format!("{prefix}-probe-stream"));
+        }
+        if carries.kafka {
+            for kind in EventKind::ALL {
+                add("kafka", "topic", self.topic(kind));
+            }
+            add("kafka", "topic", format!("{prefix}-probe.topic"));
+            add("kafka", "consumer group", self.group());
+        }
+        all
     }
 
     /// Redis key of a session.

@@ -1,0 +1,158 @@
+//! URLs of servers, as far as endpoints need them.
+
+use odg_workloads::secret::Secret;
+
+/// The parts of `scheme://user:password@host:port/path?query`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Url {
+    pub scheme: String,
+    pub user: Option<String>,
+    pub password: Option<Secret>,
+    /// Without the brackets of an IPv6 address.
+    pub host: String,
+    pub port: Option<u16>,
+    /// With its leading `/`; empty where there is none.
+    pub path: String,
+    pub query: Vec<(String, String)>,
+}
+
+impl Url {
+    /// Reads a URL with one of these schemes.
+    ///
+    /// # Errors
+    /// What is wrong, without a piece of the URL: it may hold a password.
+    pub(super) fn parse(text: &str, schemes: &[&str]) -> Result<Self, String> {
+        let wrong = |what: &str| format!("{what}; this must be like {}://host:port", schemes[0]);
+        let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong("this is no URL"))?;
+        let scheme = scheme.to_ascii_lowercase();
+        if !schemes.contains(&scheme.as_str()) {
+            return Err(wrong("this URL has another scheme"));
+        }
+        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(wrong("this URL has white space in it"));
+        }
+        let rest = rest.split('#').next().unwrap_or_default();
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, path) = match rest.find('/') {
+            Some(at) => rest.split_at(at),
+            None => (rest, ""),
+        };
+        let (login, address) = match authority.rsplit_once('@') {
+            Some((login, address)) => (Some(login), address),
+            None => (None, authority),
+        };
+        let decoded =
+            |text: &str| decode(text).ok_or_else(|| wrong("a % in this URL is no escape"));
+        let (mut user, mut password) = (None, None);
+        if let Some(login) = login {
+            let (name, secret) = match login.split_once(':') {
+                Some((name, secret)) => (name, Some(secret)),
+                None => (login, None),
+            };
+            user = Some(decoded(name)?).filter(|name| !name.is_empty());
+            password = secret.map(decoded).transpose()?.map(Secret::new);
+        }
+        let (host, port) = split_port(address).ok_or_else(|| wrong("this URL has a wrong port"))?;
+        if host.is_empty() {
+            return Err(wrong("this URL has no host"));
+        }
+        let mut pairs = Vec::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            pairs.push((decoded(key)?, decoded(value)?));
+        }
+        let (host, path) = (host.to_owned(), decoded(path)?);
+        Ok(Self { scheme, user, password, host, port, path, query: pairs })
+    }
+
+    /// `host:port`, with brackets where the host is an IPv6 address.
+    pub(super) fn address(&self, default_port: u16) -> String {
+        address(&self.host, self.port.unwrap_or(default_port))
+    }
+
+    /// `scheme://host[:port][/path]`: what may be shown.
+    pub(super) fn shown(&self) -> String {
+        let host = match self.port {
+            Some(port) => address(&self.host, port),
+            None if self.host.contains(':') => format!("[{}]", self.host),
+            None => self.host.clone(),
+        };
+        format!("{}://{host}{}", self.scheme, self.path.trim_end_matches('/'))
+    }
+}
+
+/// `host:port`, with brackets where the host is an IPv6 address.
+pub(super) fn address(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// Host and port of `host`, `host:port`, `[v6]` or `[v6]:port`.
+pub(super) fn split_port(address: &str) -> Option<(&str, Option<u16>)> {
+    let (host, port) = match address.strip_prefix('[') {
+        Some(rest) => {
+            let (host, tail) = rest.split_once(']')?;
+            (host, if tail.is_empty() { None } else { Some(tail.strip_prefix(':')?) })
+        }
+        None => match address.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (address, None),
+        },
+    };
+    match port {
+        Some(port) => port.parse().ok().filter(|port| *port > 0).map(|port| (host, Some(port))),
+        None => Some((host, None)),
+    }
+}
+
+/// Percent-decoding; `None` where a `%` is no escape or the result no UTF-8.
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        if *first == b'%' {
+            let digits = std::str::from_utf8(tail.get(..2)?).ok()?;
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+            rest = &tail[2..];
+        } else {
+            bytes.push(*first);
+            rest = tail;
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_read_as_people_write_them() {
+        let url = Url::parse("postgres://odg:p%40ss@db:5433/odg?sslmode=require", &["postgres"]);
+        let url = url.unwrap();
+        assert_eq!((url.host.as_str(), url.port, url.path.as_str()), ("db", Some(5433), "/odg"));
+        assert_eq!(url.user.as_deref(), Some("odg"));
+        assert_eq!(url.password.as_ref().map(Secret::expose), Some("p@ss"));
+        assert_eq!(url.query, [("sslmode".to_owned(), "require".to_owned())]);
+        let v6 = Url::parse("redis://:s@[::1]:6380", &["redis"]).unwrap();
+        assert_eq!((v6.host.as_str(), v6.user.as_deref()), ("::1", None));
+        assert_eq!(v6.address(1), "[::1]:6380");
+        let s3 = Url::parse("https://minio.example/base/", &["http", "https"]).unwrap();
+        assert_eq!(s3.shown(), "https://minio.example/base");
+    }
+
+    #[test]
+    fn a_wrong_url_is_refused_without_a_piece_of_it() {
+        for bad in [
+            "canary",
+            "http://canary:canary@h",
+            "redis://canary:canary@h:port",
+            "redis://%zz@canary",
+            "redis://canary@",
+            "redis://canary canary",
+            "redis://canary:c@[::1",
+        ] {
+            let error = Url::parse(bad, &["redis"]).unwrap_err();
+            assert!(!error.contains("canary") && !error.contains('\n'), "{error}");
+        }
+    }
+}
