@@ -2,3 +2,4 @@
 
 pub mod processes;
 pub mod program;
+pub mod servers;

@@ -76,6 +76,22 @@ impl Place {
         path
     }
 
+    /// A file in this place that its owner alone may read.
+    pub fn private_file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.dir.path().join(name);
+        fs::write(&path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(&path, private).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        path
+    }
+
+    /// Everything that runs in this place wrote, as text.
+    pub fn written(&self) -> String {
+        let mut text = String::new();
+        collect(&self.runs(), &mut text);
+        text
+    }
+
     /// The program with these arguments, in this place.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
@@ -114,6 +130,17 @@ impl Place {
             }
             assert!(Instant::now() < deadline, "only {seen} of {intervals} intervals came");
             std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+fn collect(dir: &Path, text: &mut String) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, text);
+        } else {
+            text.push_str(&String::from_utf8_lossy(&fs::read(&path).unwrap_or_default()));
         }
     }
 }

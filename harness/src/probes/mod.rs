@@ -203,6 +203,10 @@ impl Cell<'_> {
         let asked = "is anything of the stack it?";
         let there = self.implementations.iter().any(|i| i.component == self.component.name());
         let (verdict, answered) = match (self.promised, there) {
+            // A list of endpoints does not show that a deployment has nothing else.
+            (Presence::Absent, false) if self.asking.attached => {
+                (Verdict::NotVerified, "no; what has no endpoint was not looked at")
+            }
             (Presence::Absent, false) => (Verdict::Pass, "no; see the list of implementations"),
             (Presence::Absent, true) => (Verdict::Fail, "yes, though the profile promises none"),
             (Presence::Present | Presence::Optional, _) => (Verdict::NotVerified, why),
@@ -281,6 +285,13 @@ mod tests {
         let kafka = cell(Component::Kafka, Presence::Absent);
         assert_eq!(kafka.ask("q", Some(&()), good).await.verdict, Verdict::Fail);
         assert_eq!(kafka.ask("q", None, good).await.verdict, Verdict::Pass);
+    }
+
+    #[test]
+    fn endpoints_never_show_that_something_is_absent() {
+        let qdrant = Cell { asking: &THEIRS, ..cell(Component::Qdrant, Presence::Absent) };
+        assert_eq!(qdrant.elsewhere("").verdict, Verdict::NotVerified);
+        assert_eq!(cell(Component::Qdrant, Presence::Absent).elsewhere("").verdict, Verdict::Pass);
     }
 
     #[test]

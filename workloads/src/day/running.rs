@@ -204,6 +204,7 @@ impl Day {
             clock: Clock::starting_in(LEAD),
             ledger: Arc::new(Ledger::new(KEYS)),
             switches: Switches::default(),
+            lanes: self.shared_lanes(),
         };
         let clock = part.clock;
         let pacing_done = Arc::new(AtomicBool::new(false));
@@ -212,18 +213,18 @@ impl Day {
         let sampler =
             InFlightSampler::start(Arc::clone(&self.recorder), clock).map_err(|e| no_thread(&e))?;
         let mut events = None;
-        let pipeline = match (consumer, &self.clients.bus) {
-            (Some(consumer), Some(bus)) => {
-                let (stored, onward) = self.storage(&runtime, &part);
+        let pipeline = match (consumer, &self.clients.bus, &part.lanes) {
+            (Some(consumer), Some(bus), Some(lanes)) => {
+                let (stored, onward) = self.storage(&runtime, &part, lanes);
                 let ledger = Arc::clone(&part.ledger);
-                let ingest = Ingest::new(clock, ledger, self.lane(op::DELIVER), onward);
-                let (queue, arrivals) = EventQueue::new(self.lane(op::PUBLISH));
+                let ingest = Ingest::new(clock, ledger, lanes.deliver.clone(), onward);
+                let (queue, arrivals) = EventQueue::new(lanes.publish.clone());
                 events = Some(queue);
                 Some(Pipeline {
                     ingest_errors: Arc::clone(&ingest.errors),
                     ingest_waiting: Arc::clone(&ingest.waiting),
                     ingest: start_ingest(&runtime, ingest, consumer, &part)?,
-                    publisher: self.publisher(bus, arrivals, kept.clone(), &part)?,
+                    publisher: self.publisher(bus, arrivals, kept.clone(), &part, lanes)?,
                     stored,
                 })
             }
@@ -260,19 +261,40 @@ impl Day {
         })
     }
 
+    /// The lanes that several parts of the pipeline share; none without a bus.
+    fn shared_lanes(&self) -> Option<SharedLanes> {
+        let carries = self.options.load.carries;
+        carries.bus()?;
+        Some(SharedLanes {
+            publish: self.lane(op::PUBLISH),
+            deliver: self.lane(op::DELIVER),
+            put: carries.stores().then(|| self.lane(op::PUT)),
+            registered: carries.registers().then(|| Registered {
+                register: self.lane(op::REGISTER),
+                end_to_end: self.lane(op::END_TO_END),
+            }),
+        })
+    }
+
     /// The parts after the bus, and the way into them.
-    fn storage(&self, runtime: &Handle, part: &Part) -> (Option<Stored>, Option<Onward>) {
-        let Some(s3) = self.clients.s3.clone() else { return (None, None) };
+    fn storage(
+        &self,
+        runtime: &Handle,
+        part: &Part,
+        lanes: &SharedLanes,
+    ) -> (Option<Stored>, Option<Onward>) {
+        let (Some(s3), Some(put)) = (self.clients.s3.clone(), lanes.put.clone()) else {
+            return (None, None);
+        };
         let (sealed, sealed_queue) = mpsc::channel(SEALED_WAITING);
         let (stored, stored_queue) = mpsc::channel(STORED_WAITING);
-        let put = self.lane(op::PUT);
-        let (end, promoter) = match self.clients.postgres.clone() {
-            Some(postgres) => {
+        let (end, promoter) = match (self.clients.postgres.clone(), &lanes.registered) {
+            (Some(postgres), Some(lanes)) => {
                 let (end, promoter) =
-                    self.registration(runtime, part, s3.clone(), postgres, stored_queue);
+                    self.registration(runtime, part, lanes, s3.clone(), postgres, stored_queue);
                 (end, Some(promoter))
             }
-            None => {
+            _ => {
                 let (ledger, catalog) = (Arc::clone(&part.ledger), Arc::clone(&self.catalog));
                 (runtime.spawn(shelve::run(ledger, catalog, stored_queue)), None)
             }
@@ -282,7 +304,7 @@ impl Day {
             s3,
             bucket: self.names.bucket(Layer::Bronze),
             lane: put.clone(),
-            register: promoter.as_ref().map(|_| self.lane(op::REGISTER)),
+            register: lanes.registered.as_ref().map(|lanes| lanes.register.clone()),
             give_up: Arc::clone(&part.switches.give_up),
         };
         let store = runtime.spawn(store.run(sealed_queue, stored));
@@ -294,6 +316,7 @@ impl Day {
         &self,
         runtime: &Handle,
         part: &Part,
+        lanes: &Registered,
         s3: S3Driver,
         postgres: PostgresDriver,
         stored: mpsc::Receiver<super::store::Stored>,
@@ -306,7 +329,7 @@ impl Day {
             names: self.names.clone(),
             silver: self.lane(op::SILVER),
             gold: self.lane(op::GOLD),
-            register: self.lane(op::REGISTER),
+            register: lanes.register.clone(),
             ledger: Arc::clone(&part.ledger),
             catalog: Arc::clone(&self.catalog),
             give_up: Arc::clone(&part.switches.give_up),
@@ -318,8 +341,8 @@ impl Day {
             clock: part.clock,
             postgres,
             ledger: Arc::clone(&part.ledger),
-            lane: self.lane(op::REGISTER),
-            end_to_end: self.lane(op::END_TO_END),
+            lane: lanes.register.clone(),
+            end_to_end: lanes.end_to_end.clone(),
             bucket: self.names.bucket(Layer::Bronze),
             catalog: Arc::clone(&self.catalog),
             give_up: Arc::clone(&part.switches.give_up),
@@ -338,8 +361,8 @@ impl Day {
         arrivals: std::sync::mpsc::Receiver<u64>,
         kept: KeptSoFar,
         part: &Part,
+        lanes: &SharedLanes,
     ) -> Result<Thread<()>, DriverError> {
-        let end_to_end = self.options.load.carries.registers().then(|| self.lane(op::END_TO_END));
         let publishing = Publishing {
             arrivals,
             source: EventSource::new(Arc::clone(&self.pool), self.options.load.seed),
@@ -347,9 +370,9 @@ impl Day {
             books: Books {
                 clock: part.clock,
                 ledger: Arc::clone(&part.ledger),
-                publish: self.lane(op::PUBLISH),
-                deliver: self.lane(op::DELIVER),
-                end_to_end,
+                publish: lanes.publish.clone(),
+                deliver: lanes.deliver.clone(),
+                end_to_end: lanes.registered.as_ref().map(|lanes| lanes.end_to_end.clone()),
             },
             measured_ns: self.recorder.measured_ns(),
             kept,
@@ -425,6 +448,21 @@ struct Part {
     clock: Clock,
     ledger: Arc<Ledger>,
     switches: Switches,
+    lanes: Option<SharedLanes>,
+}
+
+/// Lanes of operations that begin in one part of the pipeline and end in another: both must have the same one.
+struct SharedLanes {
+    publish: Lane,
+    deliver: Lane,
+    put: Option<Lane>,
+    registered: Option<Registered>,
+}
+
+/// Those of registration.
+struct Registered {
+    register: Lane,
+    end_to_end: Lane,
 }
 
 fn start_ingest(
