@@ -27,6 +27,7 @@ mod reads;
 mod register;
 mod running;
 mod shelve;
+mod start;
 mod store;
 mod sweep;
 mod verify;
