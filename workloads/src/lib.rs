@@ -18,3 +18,4 @@ pub mod payload;
 pub mod recorder;
 pub mod schedule;
 pub mod secret;
+pub mod tls;

@@ -13,6 +13,8 @@ pub mod redis;
 mod retry;
 pub mod s3;
 #[cfg(test)]
+mod silent_tests;
+#[cfg(test)]
 pub(crate) mod test_proxy;
 #[cfg(test)]
 pub(crate) mod test_servers;

@@ -5,7 +5,7 @@ use std::error::Error;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-use crate::driver::error::chain;
+use crate::driver::error::{chain, tls_error};
 use crate::driver::{DriverError, ErrorKind};
 
 pub(super) const SYSTEM: &str = "s3";
@@ -15,6 +15,9 @@ pub(super) fn sdk_error<E>(operation: &str, error: &SdkError<E, HttpResponse>) -
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
+    if let Some(error) = tls_error(SYSTEM, operation, error) {
+        return error;
+    }
     let kind = match error {
         SdkError::ConstructionFailure(_) => ErrorKind::Refused,
         SdkError::TimeoutError(_) => ErrorKind::Timeout,
