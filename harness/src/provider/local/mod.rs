@@ -11,7 +11,6 @@ mod kafka_fake;
 mod minio;
 mod nats;
 mod nisshi;
-mod ports;
 mod postgres;
 mod process;
 mod ready;
