@@ -365,7 +365,7 @@ fn read_and_network_bytes_are_shown_where_a_provider_counted_them_and_only_there
     counted.received_bytes = Some(8_000_000);
     counted.sent_bytes = Some(9_000_000);
     let shown = section(&run);
-    for words in ["Received", "7 MB", "8 MB", "9 MB", "–"] {
+    for words in ["Received", "7.00 MB", "8.00 MB", "9.00 MB", "–"] {
         assert!(shown.contains(words), "{words}");
     }
 }

@@ -15,6 +15,11 @@ pub async fn auto(
     docker: DockerProvider,
     wanted: &[Component],
 ) -> (Box<dyn Provider>, String) {
+    if let Some(forced) = wanted.iter().find(|&&component| local.is_forced(component)) {
+        let reason =
+            format!("provider local: an implementation of {} was asked for", forced.name());
+        return (Box::new(local), reason);
+    }
     let unreal = unreal(&local, wanted);
     if unreal.is_empty() {
         return (Box::new(local), "provider local: every server is installed here".to_owned());

@@ -71,15 +71,10 @@ impl Container {
     }
 }
 
-/// Starts one component and waits until it has answered a real request.
-pub(super) async fn start(site: Site<'_>) -> Result<Started, ProviderError> {
+/// Starts one component by its recipe and waits until it has answered a real request.
+pub(super) async fn start(site: Site<'_>, recipe: Recipe) -> Result<Started, ProviderError> {
     let began = Instant::now();
     let component = site.component;
-    let recipe = super::recipe::new(component, site.limits.as_ref())
-        .map_err(|e| ProviderError::io(format!("find a port for {}", product(component)), e))?;
-    let Some(recipe) = recipe else {
-        return Err(DockerError::NoReference { component }.into());
-    };
     let reserved = Reserved(recipe.host_port);
     let name = format!("odg-bench-{}-{}", site.owner.run, component.name());
     let volume = VolumeCreateRequest {

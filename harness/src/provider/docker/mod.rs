@@ -200,8 +200,10 @@ impl DockerProvider {
                 ready_timeout: options.ready_timeout,
             };
             let note = note(&engine, &site);
-            starting
-                .push(async move { Ok::<_, ProviderError>((container::start(site).await?, note)) });
+            let recipe = recipe::new(component, site.limits.as_ref())?;
+            starting.push(async move {
+                Ok::<_, ProviderError>((container::start(site, recipe).await?, note))
+            });
         }
         let mut endpoints = Endpoints::default();
         let mut implementations = Vec::new();

@@ -1,13 +1,14 @@
 //! How each component is run from an image with the interface of the official one.
 
-use std::io;
 use std::time::Duration;
 
 use odg_profiles::Component;
 use odg_workloads::secret::Secret;
 
+use super::error::DockerError;
 use super::limits::Limits;
 use super::{kafka, minio, nats, postgres, redis};
+use crate::provider::ProviderError;
 use crate::provider::answer::Answer;
 
 /// User of every server.
@@ -49,14 +50,15 @@ pub(super) fn product(component: Component) -> &'static str {
     }
 }
 
-/// A new recipe, with passwords of its own; `None` for what cannot be run from an image.
-pub(super) fn new(component: Component, limits: Option<&Limits>) -> io::Result<Option<Recipe>> {
-    Ok(Some(match component {
+/// A new recipe, with passwords of its own.
+pub(super) fn new(component: Component, limits: Option<&Limits>) -> Result<Recipe, ProviderError> {
+    Ok(match component {
         Component::Postgresql => postgres::recipe(),
         Component::Redis => redis::recipe(),
         Component::Minio => minio::recipe(),
         Component::Nats => nats::recipe(),
-        Component::Kafka => kafka::recipe(limits)?,
-        _ => return Ok(None),
-    }))
+        Component::Kafka => kafka::recipe(limits)
+            .map_err(|e| ProviderError::io("find a port for Apache Kafka", e))?,
+        component => return Err(DockerError::NoReference { component }.into()),
+    })
 }

@@ -109,6 +109,11 @@ impl LocalProvider {
             .collect()
     }
 
+    /// Whether somebody asked for an implementation of a component by name.
+    pub fn is_forced(&self, component: Component) -> bool {
+        self.force.contains_key(&component) || self.search.forced(component).is_some()
+    }
+
     fn choose(&self, component: Component) -> Result<Choice, ProviderError> {
         let all = candidates(component);
         let forced = self.force.get(&component).cloned().or_else(|| self.search.forced(component));
