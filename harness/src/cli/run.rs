@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use odg_profiles::units::{format_bytes, format_rate};
-use odg_profiles::{Volume, parse_duration};
+use odg_profiles::{Volume, parse_duration, read_images};
 
 use super::{Output, colour, print, print_json, width};
 use crate::exit::{self, Failure};
 use crate::host;
+use crate::provider::docker::DockerProvider;
 use crate::provider::local::LocalProvider;
-use crate::provider::{Plan, Provider};
+use crate::provider::{Plan, Provider, choose};
 use crate::run::progress::Style;
 use crate::run::request::LONGEST;
 use crate::run::session::{disk_needed, wanted};
@@ -35,6 +36,9 @@ pub(super) struct RunArgs {
     /// How the stack comes to be
     #[arg(long, value_enum, default_value_t = ProviderName::Auto)]
     provider: ProviderName,
+    /// Images for --provider docker instead of the profile's: a YAML file of lines `component: reference`
+    #[arg(long, value_name = "FILE")]
+    images: Option<PathBuf>,
     /// Daily volume instead of the profile's, such as 1TB/day, 300GB/day or 11.6MB/s
     #[arg(long, value_parser = volume, allow_hyphen_values = true)]
     volume: Option<Volume>,
@@ -78,10 +82,12 @@ pub(super) struct RunArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ProviderName {
-    /// The best that is there; today that is local
+    /// Local where its servers are all real, else docker where an engine and all images are here, else local
     Auto,
     /// Child processes on this machine
     Local,
+    /// Containers of an engine on this machine
+    Docker,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -144,13 +150,28 @@ pub(super) fn execute(args: &RunArgs) -> Result<u8, Failure> {
         seed: args.seed,
     };
     let plan = request.plan(host::cores(), true)?;
-    let provider = match args.provider {
-        ProviderName::Auto | ProviderName::Local => LocalProvider::from_env(),
-    };
+    if args.images.is_some() && args.provider == ProviderName::Local {
+        return Err(Failure::usage("--images is for --provider docker; processes have no images"));
+    }
+    let mapped = args.images.as_deref().map(read_images).transpose()?.unwrap_or_default();
+    let docker = DockerProvider::new(&plan.profile, mapped);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| Failure::stack(format!("cannot start threads: {e}")))?;
+    let provider: Box<dyn Provider> = match args.provider {
+        ProviderName::Local => Box::new(LocalProvider::from_env()),
+        ProviderName::Docker => Box::new(docker),
+        ProviderName::Auto => {
+            let wanted = wanted(&plan.profile);
+            let choosing = choose::auto(LocalProvider::from_env(), docker, &wanted);
+            let (provider, reason) = runtime.block_on(choosing);
+            if !args.quiet {
+                eprintln!("  {reason}");
+            }
+            provider
+        }
+    };
     if args.dry_run {
         let chosen = runtime.block_on(provider.plan(&wanted(&plan.profile)))?;
         return dry_run(&plan, &chosen, provider.name(), args.output);
@@ -161,7 +182,7 @@ pub(super) fn execute(args: &RunArgs) -> Result<u8, Failure> {
         style: Style::detect(args.quiet),
         command: std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect(),
     };
-    let result = runtime.block_on(run::run(&plan, &provider, &options));
+    let result = runtime.block_on(run::run(&plan, provider.as_ref(), &options));
     // A client library's blocking call may still wait for a server that is gone.
     runtime.shutdown_timeout(SHUTDOWN);
     let result = result?;

@@ -12,6 +12,7 @@ use odg_workloads::schedule::{Arrivals, DAY_S, DaySlice};
 use sha2::{Digest, Sha256};
 
 use crate::exit::Failure;
+use crate::host;
 
 /// Measured part of a run without `--duration`.
 pub const DURATION: Duration = Duration::from_secs(60);
@@ -165,8 +166,8 @@ impl RunRequest {
                 "choose the profile with `odg-bench profiles recommend --volume …`",
             ));
         }
-        if shared && cores < profile.resources.vcpu {
-            marks.push(format!("host {cores} of {} vCPU", profile.resources.vcpu));
+        if shared {
+            marks.extend(host::scaled_mark(cores, host::memory_bytes(), &profile.resources));
         }
         if cfg!(debug_assertions) {
             marks.push("debug build".into());
@@ -384,7 +385,11 @@ mod tests {
         let plan = request("small").plan(2, true).unwrap();
         assert_eq!(plan.load.scale, 1.0);
         assert!((plan.offered.bytes_per_s / 1e6 - 11.574).abs() < 0.01);
-        assert!(plan.marks.iter().any(|m| m == "host 2 of 16 vCPU"), "{:?}", plan.marks);
+        assert!(
+            plan.marks.iter().any(|m| m.starts_with("scaled host: 2 of 16 vCPU")),
+            "{:?}",
+            plan.marks
+        );
         assert!(plan.config.scale_reason.is_none());
     }
 

@@ -1,5 +1,6 @@
 //! The real program against real servers. Each test names the promise that it guards.
 
+mod docker;
 mod failures;
 mod fakes;
 mod open_loop;
