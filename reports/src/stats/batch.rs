@@ -25,6 +25,10 @@ pub struct MeanCi {
     pub mean: f64,
     /// Half-width of the 95 % interval around it, same unit.
     pub half_width95: f64,
+    /// Variance of the mean, in the square of that unit.
+    pub variance: f64,
+    /// Degrees of freedom behind the variance.
+    pub df: f64,
     /// Independent samples that would give the same variance of the mean; at most the series'
     /// length.
     pub effective_n: f64,
@@ -45,7 +49,13 @@ pub fn batch_means(series: &[f64]) -> Option<MeanCi> {
     let t = StudentsT::new(0.0, 1.0, k - 1.0).ok()?.inverse_cdf(0.975);
     let effective_n =
         if variance_of_mean > 0.0 { (variance(series) / variance_of_mean).min(n) } else { n };
-    Some(MeanCi { mean: overall, half_width95: t * variance_of_mean.sqrt(), effective_n })
+    Some(MeanCi {
+        mean: overall,
+        half_width95: t * variance_of_mean.sqrt(),
+        variance: variance_of_mean,
+        df: k - 1.0,
+        effective_n,
+    })
 }
 
 /// How many batches `series` is cut into so that neighbours show no correlation any more, at least 8 and at
