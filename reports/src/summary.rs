@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use crate::record::{
     LatencySummary, ResourceRow, ResourceSummary, RunRecord, RunState, SeriesRow, TimelineEvent,
 };
-use crate::stats::batch_means;
+use crate::stats::{MeanCi, batch_means};
 
 /// The figures of a histogram of nanoseconds.
 ///
@@ -93,9 +93,15 @@ impl IntervalMean {
 /// Interval lengths in seconds that are near enough to the one second that is meant.
 const WHOLE_S: std::ops::RangeInclusive<f64> = 0.5..=1.5;
 
-/// Half-width in nanoseconds of the 95 % confidence interval of the mean over all operations, by
-/// batch means over the intervals of the measured part, in order. Absent with fewer than 16 usable
-/// intervals.
+/// Half-width in nanoseconds of the 95 % confidence interval of the mean over all operations, see
+/// [`mean_ci`].
+#[must_use]
+pub fn mean_ci95_ns(intervals: &[IntervalMean], load_end_s: f64) -> Option<f64> {
+    mean_ci(intervals, load_end_s).map(|ci| ci.half_width95)
+}
+
+/// The mean over all operations in nanoseconds with its confidence interval, by batch means over the
+/// intervals of the measured part, in order. Absent with fewer than 16 usable intervals.
 ///
 /// Intervals weigh by their operations, as in the mean itself: with M = Σ nᵢ mᵢ ÷ Σ nᵢ, batch means
 /// are taken of M + nᵢ (mᵢ − M) ÷ n̄, whose mean is M and whose variance is that of the ratio
@@ -103,7 +109,7 @@ const WHOLE_S: std::ops::RangeInclusive<f64> = 0.5..=1.5;
 /// completed nothing, those of another length than about a second (a stalled machine, the
 /// remainder at the end), and those that end after `load_end_s`: a drain is no steady state.
 #[must_use]
-pub fn mean_ci95_ns(intervals: &[IntervalMean], load_end_s: f64) -> Option<f64> {
+pub fn mean_ci(intervals: &[IntervalMean], load_end_s: f64) -> Option<MeanCi> {
     let usable: Vec<(f64, f64)> = intervals
         .iter()
         .filter(|i| i.completed > 0 && WHOLE_S.contains(&i.dt_s))
@@ -114,7 +120,7 @@ pub fn mean_ci95_ns(intervals: &[IntervalMean], load_end_s: f64) -> Option<f64> 
     let (n, sum) = usable.iter().fold((0.0, 0.0), |(n, sum), (ni, mi)| (n + ni, sum + ni * mi));
     let (mean, mean_n) = (sum / n, n / usable.len() as f64);
     let linear: Vec<f64> = usable.iter().map(|(ni, mi)| mean + ni * (mi - mean) / mean_n).collect();
-    batch_means(&linear).map(|ci| ci.half_width95)
+    batch_means(&linear)
 }
 
 /// Resource use per component over the rows with `from_s < t_s <= to_s` (seconds since the epoch).

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod compare;
 mod inspect;
 mod profiles;
 mod run;
@@ -35,6 +36,8 @@ enum Command {
     Run(run::RunArgs),
     /// Rebuild a run's report from its record
     Report(inspect::ReportArgs),
+    /// Say whether one side of runs is worse than another, with confidence
+    Compare(compare::CompareArgs),
     /// Show, compare and choose profiles
     #[command(subcommand)]
     Profiles(profiles::ProfilesCommand),
@@ -73,6 +76,7 @@ pub fn execute(cli: Cli) -> Result<u8, Failure> {
     match cli.command {
         Command::Run(args) => run::execute(&args),
         Command::Report(args) => inspect::report(&args),
+        Command::Compare(args) => compare::execute(&args),
         Command::Profiles(command) => profiles::execute(command),
         Command::Doctor(args) => inspect::doctor(&args),
         Command::Clean(args) => inspect::clean(&args),
