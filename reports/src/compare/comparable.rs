@@ -35,10 +35,10 @@ pub(super) fn check(samples: &[&Sample]) -> (Vec<Mismatch>, Vec<Mismatch>) {
         .iter()
         .filter(|s| s.record.state != RunState::Complete || s.record.verdict == Verdict::Invalid)
         .map(|s| Mismatch {
-            field: "a run to compare".into(),
-            first: "one that is complete and not INVALID".into(),
+            field: "the state of a run".into(),
+            first: "required to be complete and not INVALID".into(),
             run: s.record.run_id.clone(),
-            other: format!("{:?}, {}", s.record.state, s.record.verdict).to_lowercase(),
+            other: format!("{:?} and {}", s.record.state, s.record.verdict),
         })
         .collect();
     let mut differences = Vec::new();
