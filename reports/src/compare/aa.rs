@@ -67,9 +67,8 @@ pub fn false_alarms(samples: &[Sample], options: Options) -> Result<FalseAlarms,
         let (a, b) = order.split_at(samples.len() / 2);
         let pick = |half: &[usize]| half.iter().map(|&i| all[i]).collect::<Vec<_>>();
         let rows = row::rows(&pick(a), &pick(b), options.noise);
-        let alarm = |r: &row::Row| {
-            matches!(r.change, row::Change::Regression | row::Change::Improvement)
-        };
+        let alarm =
+            |r: &row::Row| matches!(r.change, row::Change::Regression | row::Change::Improvement);
         result.alarmed += usize::from(rows.iter().any(alarm));
         result.comparisons += rows.iter().filter(|r| r.p_value.is_some()).count();
         result.under_level += rows.iter().filter(|r| r.p_value.is_some_and(|p| p < LEVEL)).count();

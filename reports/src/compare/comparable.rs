@@ -91,11 +91,17 @@ fn must_be_equal(record: &RunRecord) -> BTreeMap<String, String> {
         ("CPU model".to_owned(), record.host.cpu_model.clone()),
         ("cores".to_owned(), record.host.cores.to_string()),
         // A machine's memory varies by a few pages from boot to boot.
-        ("memory".to_owned(), format!("{:.0} GiB", record.host.memory_bytes as f64 / 1_073_741_824.0)),
+        (
+            "memory".to_owned(),
+            format!("{:.0} GiB", record.host.memory_bytes as f64 / 1_073_741_824.0),
+        ),
         ("build".to_owned(), build(record).to_owned()),
     ]);
     for i in &record.implementations {
-        all.insert(format!("implementation of {}", i.component), format!("{} ({})", i.name, i.fidelity));
+        all.insert(
+            format!("implementation of {}", i.component),
+            format!("{} ({})", i.name, i.fidelity),
+        );
     }
     all
 }

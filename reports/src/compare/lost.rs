@@ -31,12 +31,7 @@ pub(super) fn lost(base: &[Sample], candidate: &[Sample]) -> Vec<Lost> {
         for (what, verdict, evidence) in promises(&sample.record) {
             let known = lost.iter().any(|l| l.what == what);
             if verdict == Verdict::Fail && !known && kept(&what) {
-                lost.push(Lost {
-                    what,
-                    now: verdict,
-                    run: sample.record.run_id.clone(),
-                    evidence,
-                });
+                lost.push(Lost { what, now: verdict, run: sample.record.run_id.clone(), evidence });
             }
         }
     }
@@ -54,13 +49,9 @@ fn promises(record: &RunRecord) -> Vec<(String, Verdict, String)> {
         .iter()
         .map(|f| (format!("feature {}", f.feature), f.verdict, f.answered.clone()));
     let ledger = if record.ledger.balanced { Verdict::Pass } else { Verdict::Fail };
-    let why = record
-        .ledger
-        .checks
-        .iter()
-        .find(|c| !c.ok)
-        .map_or_else(|| "hops do not balance".to_owned(), |c| {
-            format!("{}: expected {}, found {}", c.what, c.expected, c.found)
-        });
+    let why = record.ledger.checks.iter().find(|c| !c.ok).map_or_else(
+        || "hops do not balance".to_owned(),
+        |c| format!("{}: expected {}, found {}", c.what, c.expected, c.found),
+    );
     objectives.chain(features).chain([("ledger".to_owned(), ledger, why)]).collect()
 }

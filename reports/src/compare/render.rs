@@ -1,5 +1,6 @@
 //! A comparison for the terminal, for a pull request and for a browser.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
-use super::{Change, Comparison, Metric, Row};
+use super::{Change, Comparison, Metric, Mismatch, Row};
 use crate::error::RecordError;
 use crate::escape;
 use crate::store::write_atomically;
@@ -50,10 +51,8 @@ pub fn render(comparison: &Comparison, dir: &Path) -> Result<ComparePaths, Recor
         markdown: dir.join("compare.md"),
         json: dir.join("compare.json"),
     };
-    let json = serde_json::to_string_pretty(comparison).map_err(|e| RecordError::Render {
-        what: "compare.json".to_owned(),
-        why: e.to_string(),
-    })?;
+    let json = serde_json::to_string_pretty(comparison)
+        .map_err(|e| RecordError::Render { what: "compare.json".to_owned(), why: e.to_string() })?;
     write_atomically(&paths.json, json.as_bytes(), false)?;
     write_atomically(&paths.markdown, markdown(comparison).as_bytes(), false)?;
     write_atomically(&paths.html, html(comparison)?.as_bytes(), false)?;
@@ -100,7 +99,12 @@ pub fn text(comparison: &Comparison) -> String {
 fn markdown(comparison: &Comparison) -> String {
     let view = View::of(comparison);
     let cell = |s: &str| escape::markdown(s, 200);
-    let mut out = format!("# {} {}\n\n", if view.worse { "❌" } else { "✅" }, cell(&view.sentence));
+    let icon = match view.class {
+        "fail" => "❌",
+        "pass" => "✅",
+        _ => "❔",
+    };
+    let mut out = format!("# {icon} {}\n\n", cell(&view.sentence));
     for (role, side) in [("Base", &view.sides[0]), ("Candidate", &view.sides[1])] {
         let _ = writeln!(out, "- {role}: **{}** ({})", cell(&side.name), cell(&side.runs));
     }
@@ -154,7 +158,9 @@ fn html(comparison: &Comparison) -> Result<String, RecordError> {
 /// The comparison in words.
 #[derive(Serialize)]
 struct View {
-    worse: bool,
+    /// The page's verdict and its colour.
+    label: &'static str,
+    class: &'static str,
     sentence: String,
     sides: [SideView; 2],
     notes: Vec<String>,
@@ -209,8 +215,16 @@ impl View {
             .filter_map(|r| r.ci95)
             .fold(comparison.noise * 2.0, |w, (low, high)| w.max(-low).max(high))
             .min(1.0);
+        // Where something is unclear, "not worse" would say more than was seen.
+        let unclear = rows.iter().any(|r| r.change == Change::Unclear);
+        let (label, class) = match (comparison.is_worse(), unclear) {
+            (true, _) => ("WORSE", "fail"),
+            (false, true) => ("NO REGRESSION SEEN", "open"),
+            (false, false) => ("NOT WORSE", "pass"),
+        };
         Self {
-            worse: comparison.is_worse(),
+            label,
+            class,
             sentence: sentence(comparison),
             sides: [&comparison.base, &comparison.candidate].map(|side| SideView {
                 name: side.name.clone(),
@@ -278,7 +292,8 @@ fn runs(n: usize) -> String {
 
 fn sentence(comparison: &Comparison) -> String {
     let count = |change| comparison.rows.iter().filter(|r| r.change == change).count();
-    let things = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
+    let things =
+        |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
     let mut parts = Vec::new();
     let regressions = count(Change::Regression);
     if regressions > 0 {
@@ -314,8 +329,26 @@ fn notes(comparison: &Comparison) -> Vec<String> {
         notes.push(SINGLE.to_owned());
     }
     if !comparison.differences.is_empty() {
-        let fields: Vec<String> = comparison.differences.iter().map(ToString::to_string).collect();
-        notes.push(format!("Differs, and may: {}", fields.join("; ")));
+        notes.push(format!("Differs, and may: {}", by_field(&comparison.differences).join("; ")));
     }
     notes
+}
+
+/// `field: 1, 2, 3 and 4 more`, one line per field.
+fn by_field(differences: &[Mismatch]) -> Vec<String> {
+    const SHOWN: usize = 3;
+    let mut fields: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for difference in differences {
+        let values = fields.entry(&difference.field).or_insert_with(|| vec![&difference.first]);
+        values.push(&difference.other);
+    }
+    let line = |(field, values): (&str, Vec<&str>)| {
+        let more = match values.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        let shown: Vec<&str> = values.into_iter().take(SHOWN).collect();
+        format!("{field}: {}{more}", shown.join(", "))
+    };
+    fields.into_iter().map(line).collect()
 }

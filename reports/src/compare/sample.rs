@@ -61,8 +61,11 @@ impl Sample {
             let name = &operation.name;
             let rows: Vec<_> =
                 run.series.iter().filter(|r| r.measured && r.operation == *name).collect();
-            let means: Vec<IntervalMean> =
-                rows.iter().filter(|r| r.completed > 0).map(|r| IntervalMean::response(r)).collect();
+            let means: Vec<IntervalMean> = rows
+                .iter()
+                .filter(|r| r.completed > 0)
+                .map(|r| IntervalMean::response(r))
+                .collect();
             let rates: Vec<f64> = rows
                 .iter()
                 .filter(|r| r.dt_s > 0.5 && r.t_s <= load_end_s + 0.5)

@@ -71,10 +71,7 @@ fn a_slower_operation_is_named_and_the_other_is_not() {
     let comparison = compare(("a", &a), ("b", &b), Options::default()).unwrap();
     let named: Vec<_> =
         comparison.regressions().map(|r| (r.operation.as_str(), r.metric)).collect();
-    assert_eq!(
-        named,
-        [("s3.get", Metric::Mean), ("s3.get", Metric::P50), ("s3.get", Metric::P99)]
-    );
+    assert_eq!(named, [("s3.get", Metric::Mean), ("s3.get", Metric::P50), ("s3.get", Metric::P99)]);
     for row in comparison.regressions() {
         let (low, high) = row.ci95.unwrap();
         assert!(low <= 0.25 && 0.25 <= high && low > 0.0, "{row:?}");
@@ -169,7 +166,9 @@ fn names_of_others_are_harmless_on_every_page() {
     let html = std::fs::read_to_string(paths.html).unwrap();
     assert!(html.contains("&lt;img") && !html.contains("<img") && !html.contains("<script"));
     let markdown = std::fs::read_to_string(paths.markdown).unwrap();
-    assert!(!markdown.contains("<img") && !markdown.contains("@you") && !markdown.contains("[x](y)"));
+    assert!(
+        !markdown.contains("<img") && !markdown.contains("@you") && !markdown.contains("[x](y)")
+    );
     assert!(!text(&comparison).contains('\u{1b}'));
 }
 

@@ -118,19 +118,24 @@ pub(super) fn hlog(
     notes: &mut Vec<String>,
 ) -> Result<BTreeMap<String, OperationHistograms>, RecordError> {
     let mut merged: BTreeMap<String, OperationHistograms> = BTreeMap::new();
-    each_interval(path, notes, |_| true, |operation, kind, histogram| {
-        if !merged.contains_key(operation) {
-            let fresh = empty().ok_or("no histogram can be made")?;
-            let both = OperationHistograms { response: fresh.clone(), service: fresh };
-            merged.insert(operation.to_owned(), both);
-        }
-        let Some(both) = merged.get_mut(operation) else { return Ok(()) };
-        let sum = match kind {
-            Kind::Response => &mut both.response,
-            Kind::Service => &mut both.service,
-        };
-        sum.add(histogram).map_err(|e| format!("histogram cannot be merged ({e})"))
-    })?;
+    each_interval(
+        path,
+        notes,
+        |_| true,
+        |operation, kind, histogram| {
+            if !merged.contains_key(operation) {
+                let fresh = empty().ok_or("no histogram can be made")?;
+                let both = OperationHistograms { response: fresh.clone(), service: fresh };
+                merged.insert(operation.to_owned(), both);
+            }
+            let Some(both) = merged.get_mut(operation) else { return Ok(()) };
+            let sum = match kind {
+                Kind::Response => &mut both.response,
+                Kind::Service => &mut both.service,
+            };
+            sum.add(histogram).map_err(|e| format!("histogram cannot be merged ({e})"))
+        },
+    )?;
     Ok(merged)
 }
 
