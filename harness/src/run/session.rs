@@ -221,6 +221,7 @@ async fn prepare(
         warmup: plan.warmup,
         partitions: plan.partitions,
         kafka: plan.kafka,
+        beside: Vec::new(),
     };
     let day = Day::prepare(&stack.endpoints, day_options).await.map_err(Failure::stack)?;
     let recorder = day.recorder();
