@@ -80,9 +80,11 @@ pub struct StandIn {
 }
 
 impl StandIn {
-    /// Creates the platform's tables in the database and starts the services.
-    pub async fn start(database: &TestPostgres) -> Self {
-        let pool = PgPoolOptions::new().max_connections(30).connect_lazy_with(database.options());
+    /// Creates a database with the platform's tables and starts the services on it.
+    pub async fn start(server: &TestPostgres, database: &str) -> Self {
+        server.create(database).await;
+        let options = server.options().database(database);
+        let pool = PgPoolOptions::new().max_connections(12).connect_lazy_with(options);
         sqlx::raw_sql(governance::TABLES).execute(&pool).await.unwrap();
         let state = State {
             tokens: token::Tokens::new(&pool).await,

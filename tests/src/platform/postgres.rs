@@ -98,7 +98,15 @@ impl TestPostgres {
         }
     }
 
-    /// How to connect.
+    /// Creates an empty database.
+    pub async fn create(&self, database: &str) {
+        let mut connection = PgConnection::connect_with(&self.options()).await.unwrap();
+        let create = format!("CREATE DATABASE {database}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// How to connect to the database that is there from the start.
     pub fn options(&self) -> PgConnectOptions {
         PgConnectOptions::new_without_pgpass()
             .host("127.0.0.1")

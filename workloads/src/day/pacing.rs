@@ -35,6 +35,19 @@ pub struct Pacing {
 }
 
 impl Pacing {
+    /// Adds what another thread paced.
+    pub fn merge(&mut self, other: &Self) {
+        // Same bounds on both sides, so adding cannot fail for range.
+        if self.lag.add(&other.lag).is_err() {
+            self.lag_out_of_range += other.lag.len();
+        }
+        self.lag_out_of_range += other.lag_out_of_range;
+        self.dispatched += other.dispatched;
+        self.measured += other.measured;
+        self.held += other.held;
+        self.realtime &= other.realtime;
+    }
+
     /// Of a pacer that handed nothing over.
     pub(crate) fn nothing() -> Self {
         Self {

@@ -90,7 +90,9 @@ impl Governance {
         };
         if let Err(error) = prepared.assign().await {
             // What is asked for is the reason; a role that stays would only hide it.
-            for leftover in revoke(&prepared.governance, &prepared.names, &prepared.roles).await {
+            for leftover in
+                revoke(prepared.governance.as_ref(), &prepared.names, &prepared.roles).await
+            {
                 tracing::warn!(%leftover, "taking a role away again");
             }
             return Err(error);
@@ -106,6 +108,11 @@ impl Governance {
             self.roles.push(client.assign(&user, &self.names.domain(), role, &by).await?.value);
         }
         Ok(())
+    }
+
+    /// Takes the roles away again, where no load follows; answers what could not be.
+    pub async fn abandon(self) -> Vec<DriverError> {
+        revoke(self.governance.as_ref(), &self.names, &self.roles).await
     }
 
     /// Starts the load on the run's clock. `recorder` must hold the operations of
@@ -277,7 +284,8 @@ impl Running {
         let (paced, scheduled) = paced.await.unwrap_or_default();
         let (pacing, dropped) = paced.unwrap_or_else(|| (Pacing::nothing(), 0));
         let prepared = &self.prepared;
-        let leftovers = revoke(&prepared.governance, &prepared.names, &prepared.roles).await;
+        let leftovers =
+            revoke(prepared.governance.as_ref(), &prepared.names, &prepared.roles).await;
         let shared = self.decisions.as_deref();
         let acknowledged = shared.map(|s| {
             s.acknowledged.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
@@ -306,7 +314,7 @@ impl Drop for Running {
 
 /// Takes roles away; answers what could not be.
 async fn revoke(
-    client: &Option<GovernanceClient>,
+    client: Option<&GovernanceClient>,
     names: &GovernanceNames,
     roles: &[Role],
 ) -> Vec<DriverError> {

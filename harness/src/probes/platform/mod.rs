@@ -119,22 +119,30 @@ impl Invariants {
         }
     }
 
-    /// Asks once more, recomputes the chain, takes the probes' roles away, and answers every finding and
-    /// what could not be taken away. `database` is the platform's, where it is attached.
-    pub async fn finish(
-        mut self,
+    /// Asks once more, recomputes the chain over everything that was written, and answers every finding.
+    /// `database` is the platform's, where it is attached.
+    pub async fn conclude(
+        &mut self,
         database: Option<&PostgresEndpoint>,
         run: &str,
         loaded: &Loaded,
-    ) -> (Vec<FeatureResult>, Vec<DriverError>) {
+    ) -> Vec<FeatureResult> {
         self.round().await;
-        let mut chained = Vec::new();
+        let mut findings = self.so_far(loaded);
         if let Some(client) = &self.governance {
-            chained = chain::check(client, &self.names, database, run, &loaded.acknowledged).await;
+            let written = &loaded.acknowledged;
+            findings.extend(chain::check(client, &self.names, database, run, written).await);
         }
-        let leftovers = self.revoke().await;
-        let mut findings = self.tallies.findings(&loaded.observed);
-        findings.extend(chained);
-        (findings, leftovers)
+        findings
+    }
+
+    /// What the light questions and the load found so far.
+    pub fn so_far(&self, loaded: &Loaded) -> Vec<FeatureResult> {
+        self.tallies.findings(&loaded.observed)
+    }
+
+    /// Takes the probes' roles away; answers what could not be.
+    pub async fn leave(mut self) -> Vec<DriverError> {
+        self.revoke().await
     }
 }

@@ -166,10 +166,10 @@ impl Tallies {
     }
 
     /// One finding per promise, with what the load saw of it.
-    pub(super) fn findings(self, observed: &Observed) -> Vec<FeatureResult> {
+    pub(super) fn findings(&self, observed: &Observed) -> Vec<FeatureResult> {
         let nothing = Observation::default();
         self.0
-            .into_iter()
+            .iter()
             .map(|(promise, tally)| {
                 let by_load = match promise {
                     Promise::ReadBack => &observed.read_back,
@@ -177,29 +177,29 @@ impl Tallies {
                     Promise::FinalState => &observed.final_state,
                     _ => &nothing,
                 };
-                tally.finding(promise, by_load)
+                tally.finding(*promise, by_load)
             })
             .collect()
     }
 }
 
 impl Tally {
-    fn finding(self, promise: Promise, load: &Observation) -> FeatureResult {
+    fn finding(&self, promise: Promise, load: &Observation) -> FeatureResult {
         let asked = self.held + self.broken + self.unasked;
         let mut counts = format!("; asked {asked} times");
         if load.checked > 0 {
             counts.push_str(&format!(", and by {} decisions of the load", load.checked));
         }
         let broken = self.broken + load.broken;
-        let first = self.first_broken.or_else(|| load.first.clone());
+        let first = self.first_broken.as_ref().or(load.first.as_ref());
         let (verdict, answered) = match (first, self.held + load.checked) {
             (Some(why), _) => (Verdict::Fail, format!("{why}; broken {broken} times{counts}")),
             (None, 0) => {
-                let why = self.why_unasked.unwrap_or_default();
+                let why = self.why_unasked.as_deref().unwrap_or_default();
                 (Verdict::NotVerified, format!("could not be asked: {why}"))
             }
             (None, _) => {
-                if let Some(why) = self.why_unasked {
+                if let Some(why) = &self.why_unasked {
                     counts.push_str(&format!(", {} of them without an end: {why}", self.unasked));
                 }
                 (Verdict::Pass, format!("{}{counts}", self.last))
