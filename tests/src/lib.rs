@@ -1,4 +1,5 @@
 //! What end-to-end tests share: starting the real program, watching its processes, reading its record.
 
+pub mod platform;
 pub mod processes;
 pub mod program;

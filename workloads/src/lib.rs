@@ -7,6 +7,7 @@ pub mod day;
 pub mod driver;
 pub mod endpoint;
 pub mod event;
+pub mod governance;
 pub mod lane;
 pub mod ledger;
 pub mod littles_law;

@@ -66,6 +66,10 @@ pub(super) struct RunArgs {
     /// Seed of the schedule and the payloads: the same seed offers the same load
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Decisions per second for the platform's own services, where they are attached [default: 8, or
+    /// less where the load is scaled down]
+    #[arg(long, value_name = "RATE", value_parser = positive, allow_hyphen_values = true)]
+    decisions: Option<f64>,
     /// Directory under which the run directory is made
     #[arg(long, default_value = "runs")]
     runs_dir: PathBuf,
@@ -148,6 +152,7 @@ pub(super) fn execute(args: &RunArgs) -> Result<u8, Failure> {
         duration: args.duration,
         warmup: args.warmup,
         seed: args.seed,
+        decisions_per_s: args.decisions,
     };
     let plan = request.plan(host::cores(), true)?;
     if args.images.is_some() && args.provider == ProviderName::Local {

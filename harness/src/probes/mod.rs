@@ -6,6 +6,7 @@
 mod kafka;
 mod minio;
 mod nats;
+pub mod platform;
 mod postgres;
 mod redis;
 

@@ -2,6 +2,7 @@
 
 pub mod assemble;
 pub mod monitor;
+pub mod platform;
 pub mod progress;
 pub mod request;
 pub mod session;

@@ -7,6 +7,7 @@ use odg_profiles::{Component, Presence, Profile, Volume};
 use odg_reports::record::{RunConfig, Warning};
 use odg_workloads::day::load::{Load, Offered};
 use odg_workloads::driver::kafka::KafkaOptions;
+use odg_workloads::governance::DECISIONS_PER_S;
 use odg_workloads::payload::Pool;
 use odg_workloads::schedule::{Arrivals, DAY_S, DaySlice};
 use sha2::{Digest, Sha256};
@@ -60,6 +61,8 @@ pub struct RunRequest {
     pub warmup: Option<Duration>,
     /// Seed.
     pub seed: u64,
+    /// Decisions per second that the platform's own services are offered, instead of the usual.
+    pub decisions_per_s: Option<f64>,
 }
 
 /// A run, ready to be started or printed.
@@ -77,6 +80,8 @@ pub struct RunPlan {
     pub partitions: i32,
     /// Kafka client settings.
     pub kafka: KafkaOptions,
+    /// Decisions per second that the platform's own services are offered, where they are there.
+    pub decisions_per_s: f64,
     /// Mean load ÷ the profile's daily volume, whatever made the difference.
     pub load_factor: f64,
     /// For the record.
@@ -207,7 +212,7 @@ impl RunRequest {
             offered_events_per_s: offered.events_per_s,
             hash: String::new(),
         };
-        config.hash = hash(&profile, &config);
+        config.hash = hash(&profile, &config, self.decisions_per_s);
         Ok(RunPlan {
             profile,
             load,
@@ -215,6 +220,8 @@ impl RunRequest {
             warmup,
             partitions,
             kafka,
+            // A load that is scaled down is scaled down for every system; no volume raises this one.
+            decisions_per_s: self.decisions_per_s.unwrap_or(DECISIONS_PER_S * load.scale.min(1.0)),
             load_factor,
             config,
             marks,
@@ -356,8 +363,11 @@ fn kafka_settings(profile: &Profile) -> Result<KafkaSettings, Failure> {
 }
 
 /// SHA-256 over the profile and everything that shapes the load.
-fn hash(profile: &Profile, config: &RunConfig) -> String {
-    let shaped = serde_json::json!({ "profile": profile, "config": config });
+fn hash(profile: &Profile, config: &RunConfig, decisions_per_s: Option<f64>) -> String {
+    let mut shaped = serde_json::json!({ "profile": profile, "config": config });
+    if let Some(rate) = decisions_per_s {
+        shaped["decisions_per_s"] = rate.into();
+    }
     let digest = Sha256::digest(shaped.to_string().as_bytes());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -377,6 +387,7 @@ mod tests {
             duration: None,
             warmup: None,
             seed: 1,
+            decisions_per_s: None,
         }
     }
 

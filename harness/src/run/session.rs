@@ -20,11 +20,12 @@ use time::macros::format_description;
 
 use super::assemble::{self, Measured};
 use super::monitor::Monitor;
+use super::platform;
 use super::progress::{Progress, Style};
 use super::request::RunPlan;
 use crate::exit::{self, Failure};
 use crate::host;
-use crate::probes::probe_all;
+use crate::probes::{platform::services, probe_all};
 use crate::provider::{Death, Provider, Stack, StartOptions, disk};
 
 /// How long the generator's ceiling is measured before each run.
@@ -195,8 +196,15 @@ async fn load(
         prepared = prepare(parts, stack, record, &mut writer, progress) => prepared?,
         () = parts.interrupts.first() => return Err(Failure::interrupted("before the load began")),
     };
-    let (running, recorder) = running;
-    measure(parts, stack, record, writer, progress, running, &recorder).await
+    measure(parts, stack, record, writer, progress, running).await
+}
+
+/// The load, started.
+struct Loading {
+    day: Running,
+    /// The platform's own services, where they are there.
+    services: Option<platform::UnderWay>,
+    recorder: Arc<Recorder>,
 }
 
 /// Probes the stack, creates what the run needs, and starts the load.
@@ -206,11 +214,14 @@ async fn prepare(
     record: &mut RunRecord,
     writer: &mut RunWriter,
     progress: &Progress,
-) -> Result<(Running, Arc<Recorder>), Failure> {
+) -> Result<Loading, Failure> {
     let plan = parts.plan;
     progress.step("probing every component");
     record.features =
         probe_all(&plan.profile, &stack.endpoints, &stack.implementations, parts.short).await;
+    let own = &stack.endpoints.platform;
+    let rows = services(&plan.profile, own, &stack.implementations, parts.short).await;
+    record.features.extend(rows);
     for finding in &record.features {
         writer.journal(&JournalLine::Finding(finding.clone())).map_err(Failure::record)?;
     }
@@ -221,11 +232,27 @@ async fn prepare(
         warmup: plan.warmup,
         partitions: plan.partitions,
         kafka: plan.kafka,
+        beside: platform::beside(own),
     };
     let day = Day::prepare(&stack.endpoints, day_options).await.map_err(Failure::stack)?;
     let recorder = day.recorder();
-    let running = day.start().await.map_err(Failure::stack)?;
-    Ok((running, recorder))
+    let services =
+        platform::Prepared::new(stack, plan, parts.short).await.map_err(Failure::stack)?;
+    let day = match day.start().await {
+        Ok(day) => day,
+        Err(error) => {
+            if let Some(services) = services {
+                services.abandon().await;
+            }
+            return Err(Failure::stack(error));
+        }
+    };
+    let started = services.map(|services| services.start(&recorder, day.clock())).transpose();
+    let services = started.map_err(Failure::stack)?;
+    if services.is_some() {
+        record.marks.push(format!("governance load of {} decisions/s", plan.decisions_per_s));
+    }
+    Ok(Loading { day, services, recorder })
 }
 
 /// Watches the load to its end, drains, and completes the record.
@@ -235,10 +262,11 @@ async fn measure(
     record: &mut RunRecord,
     mut writer: RunWriter,
     progress: &mut Progress,
-    running: Running,
-    recorder: &Arc<Recorder>,
+    loading: Loading,
 ) -> Result<RunWriter, Failure> {
     let plan = parts.plan;
+    let Loading { day: running, services, recorder } = loading;
+    let recorder = &recorder;
     let clock = running.clock();
     let objectives = plan.profile.objectives.iter();
     let thresholds = objectives.map(|o| (recorder.find(&o.operation), o.threshold_ns)).collect();
@@ -255,7 +283,7 @@ async fn measure(
     progress.finish();
     progress.step(&format!("draining, for at most {} s", drain.as_secs()));
     let mut written = Ok(());
-    let outcome = running
+    let mut outcome = running
         .finish(drain, parts.outlives_run, || {
             if monitor.is_due() && written.is_ok() {
                 written = monitor.tick(&mut writer, stack);
@@ -277,6 +305,17 @@ async fn measure(
         })
         .await;
     written.map_err(Failure::record)?;
+    if let Some(services) = services {
+        progress.step("asking the platform what became of its decisions");
+        let patience = if state == RunState::Complete { drain } else { SHORT_DRAIN };
+        let mut left =
+            services.finish(stack, parts.short, patience, parts.interrupts.first()).await;
+        left.add_to(&mut outcome);
+        for finding in &left.findings {
+            writer.journal(&JournalLine::Finding(finding.clone())).map_err(Failure::record)?;
+        }
+        record.features.append(&mut left.findings);
+    }
     monitor.tick(&mut writer, stack).map_err(Failure::record)?;
     record.finished_at = OffsetDateTime::now_utc().format(&Rfc3339).ok();
     let measured = Measured {

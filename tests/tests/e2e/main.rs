@@ -3,5 +3,6 @@
 mod docker;
 mod failures;
 mod fakes;
+mod governance;
 mod open_loop;
 mod runs;

@@ -17,7 +17,7 @@ mod ingest;
 pub mod load;
 pub mod names;
 pub mod operations;
-mod pacing;
+pub(crate) mod pacing;
 mod promote;
 mod publish;
 mod reads;
@@ -44,7 +44,7 @@ use crate::driver::DriverError;
 use crate::driver::kafka::KafkaOptions;
 use crate::endpoint::Endpoints;
 use crate::payload::Pool;
-use crate::recorder::Recorder;
+use crate::recorder::{Operation, Recorder};
 
 /// What a run of the day workload is asked to do.
 #[derive(Debug, Clone)]
@@ -59,6 +59,8 @@ pub struct DayOptions {
     pub partitions: i32,
     /// Producer and consumer settings.
     pub kafka: KafkaOptions,
+    /// Operations of workloads that run beside this one and record with it.
+    pub beside: Vec<Operation>,
 }
 
 /// A prepared day workload.
@@ -91,7 +93,8 @@ impl Day {
         let clients =
             Clients::prepare(endpoints, &names, options.kafka, sizes, &catalog, load.seed).await?;
         let bus = if matches!(clients.bus, Bus::Kafka(_)) { "kafka" } else { "nats" };
-        let operations = operations::operations(bus, load.notifications);
+        let mut operations = operations::operations(bus, load.notifications);
+        operations.extend(options.beside.iter().cloned());
         let measured = (options.warmup.as_nanos() as u64, options.load.length.as_nanos() as u64);
         let recorder = Arc::new(Recorder::new(operations, measured));
         Ok(Self { options, names, clients, catalog, pool, recorder })

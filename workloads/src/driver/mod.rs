@@ -7,6 +7,7 @@
 mod error;
 pub mod kafka;
 pub mod nats;
+pub mod platform;
 pub mod postgres;
 mod prefix;
 pub mod redis;

@@ -2,6 +2,7 @@
 
 mod classify;
 mod connect;
+mod platform_chain;
 mod register;
 mod rows;
 mod schema;
@@ -20,6 +21,7 @@ use sqlx::types::Uuid;
 use sqlx::types::time::OffsetDateTime;
 use sqlx::{AssertSqlSafe, Connection, PgPool, Postgres, Row};
 
+pub use platform_chain::PlatformChain;
 pub use rows::{
     Batch, Counts, DatasetRow, DecisionRow, LayerCount, LineageRow, ObjectRow, QualityRow,
     Registered,
