@@ -1,5 +1,7 @@
 //! A/A: how often equal runs would be called different.
 
+use std::collections::BTreeSet;
+
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -16,7 +18,7 @@ const SEED: u64 = 1;
 pub struct FalseAlarms {
     /// Runs.
     pub runs: usize,
-    /// Ways of splitting them in half that were tried.
+    /// Different ways of splitting them in half that were tried.
     pub splits: usize,
     /// Splits in which anything was called a regression or an improvement.
     pub alarmed: usize,
@@ -52,19 +54,16 @@ pub fn false_alarms(samples: &[Sample], options: Options) -> Result<FalseAlarms,
     if !mismatches.is_empty() && !options.force {
         return Err(CompareError::Mismatch(mismatches));
     }
-    let mut rng = ChaCha8Rng::seed_from_u64(SEED);
-    let mut order: Vec<usize> = (0..samples.len()).collect();
+    let halves = splits(samples.len());
     let mut result = FalseAlarms {
         runs: samples.len(),
-        splits: SPLITS,
+        splits: halves.len(),
         alarmed: 0,
         nominal: LEVEL,
         comparisons: 0,
         under_level: 0,
     };
-    for _ in 0..SPLITS {
-        order.shuffle(&mut rng);
-        let (a, b) = order.split_at(samples.len() / 2);
+    for (a, b) in &halves {
         let pick = |half: &[usize]| half.iter().map(|&i| all[i]).collect::<Vec<_>>();
         let rows = row::rows(&pick(a), &pick(b), options.noise);
         let alarm =
@@ -74,4 +73,27 @@ pub fn false_alarms(samples: &[Sample], options: Options) -> Result<FalseAlarms,
         result.under_level += rows.iter().filter(|r| r.p_value.is_some_and(|p| p < LEVEL)).count();
     }
     Ok(result)
+}
+
+/// Different ways of splitting `n` runs in half: all of them where there are few, else a sample.
+fn splits(n: usize) -> Vec<(Vec<usize>, Vec<usize>)> {
+    let mut rng = ChaCha8Rng::seed_from_u64(SEED);
+    let mut order: Vec<usize> = (0..n).collect();
+    let mut found = BTreeSet::new();
+    // Random tries find all of a few ways: missing one of 10 in 2,000 has a chance of e^-200.
+    for _ in 0..SPLITS * 10 {
+        order.shuffle(&mut rng);
+        let (mut a, mut b) = (order[..n / 2].to_vec(), order[n / 2..].to_vec());
+        a.sort_unstable();
+        b.sort_unstable();
+        // Of equal halves it does not matter which is called the base.
+        if a.len() == b.len() && b < a {
+            std::mem::swap(&mut a, &mut b);
+        }
+        found.insert((a, b));
+        if found.len() == SPLITS {
+            break;
+        }
+    }
+    found.into_iter().collect()
 }

@@ -6,8 +6,8 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Sample;
+use crate::escape;
 use crate::record::{RunRecord, RunState, Verdict};
-use crate::units;
 
 /// A condition in which a run differs from the first one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,7 +24,10 @@ pub struct Mismatch {
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is {} and, in {}, {}", self.field, self.first, self.run, self.other)
+        // Records can be edited by anyone: nothing of them may move a terminal's cursor or fill its screen.
+        let part = |text: &str| -> String { escape::terminal(text).chars().take(80).collect() };
+        let (first, other) = (part(&self.first), part(&self.other));
+        write!(f, "{} is {first} and, in {}, {other}", part(&self.field), part(&self.run))
     }
 }
 
@@ -42,9 +45,28 @@ pub(super) fn check(samples: &[&Sample]) -> (Vec<Mismatch>, Vec<Mismatch>) {
         })
         .collect();
     let mut differences = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
+    mismatches.extend(samples.iter().filter(|s| !seen.insert(&s.record.run_id)).map(|s| {
+        Mismatch {
+            field: "a run".into(),
+            first: "required to be counted once".into(),
+            run: s.record.run_id.clone(),
+            other: "is given twice".into(),
+        }
+    }));
     for other in others {
         mismatches.extend(differ(&first.record, &other.record, must_be_equal));
         differences.extend(differ(&first.record, &other.record, may_differ));
+        // The hash covers the profile too, and the seed: of equal seeds, equal profiles have equal hashes.
+        let (a, b) = (&first.record.config, &other.record.config);
+        if a.seed == b.seed && a.hash != b.hash {
+            mismatches.push(Mismatch {
+                field: "the hash of profile and load".into(),
+                first: a.hash.clone(),
+                run: other.record.run_id.clone(),
+                other: b.hash.clone(),
+            });
+        }
     }
     // One line per field and value is enough.
     for list in [&mut mismatches, &mut differences] {
@@ -82,9 +104,11 @@ fn must_be_equal(record: &RunRecord) -> BTreeMap<String, String> {
         ("profile".to_owned(), record.profile.clone()),
         ("provider".to_owned(), record.provider.clone()),
         ("arrivals".to_owned(), c.arrivals.clone()),
-        ("duration".to_owned(), units::seconds(c.duration_s)),
-        ("warm-up".to_owned(), units::seconds(c.warmup_s)),
-        ("daily volume".to_owned(), units::bytes(c.volume_bytes_per_day)),
+        ("duration in seconds".to_owned(), c.duration_s.to_string()),
+        ("warm-up in seconds".to_owned(), c.warmup_s.to_string()),
+        ("daily volume in bytes".to_owned(), c.volume_bytes_per_day.to_string()),
+        ("offered bytes per second".to_owned(), c.offered_bytes_per_s.to_string()),
+        ("offered events per second".to_owned(), c.offered_events_per_s.to_string()),
         ("scale".to_owned(), c.scale.to_string()),
         ("speed-up".to_owned(), c.speedup.to_string()),
         ("window".to_owned(), c.window.clone().unwrap_or_else(|| "none".into())),
@@ -95,7 +119,7 @@ fn must_be_equal(record: &RunRecord) -> BTreeMap<String, String> {
             "memory".to_owned(),
             format!("{:.0} GiB", record.host.memory_bytes as f64 / 1_073_741_824.0),
         ),
-        ("build".to_owned(), build(record).to_owned()),
+        ("marks".to_owned(), record.marks.join(", ")),
     ]);
     for i in &record.implementations {
         all.insert(
@@ -104,10 +128,6 @@ fn must_be_equal(record: &RunRecord) -> BTreeMap<String, String> {
         );
     }
     all
-}
-
-fn build(record: &RunRecord) -> &'static str {
-    if record.marks.iter().any(|m| m == "debug build") { "debug" } else { "release" }
 }
 
 fn may_differ(record: &RunRecord) -> BTreeMap<String, String> {

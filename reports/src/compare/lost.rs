@@ -1,4 +1,6 @@
-//! Promises that the base kept and the candidate does not.
+//! What the base showed and the candidate does not: promises kept, operations completed.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -8,7 +10,7 @@ use crate::record::{RunRecord, Verdict};
 /// A promise that is not kept any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Lost {
-    /// Objective, matrix cell or `ledger`.
+    /// Objective, matrix cell, operation or `ledger`.
     pub what: String,
     /// What it is now.
     pub now: Verdict,
@@ -18,22 +20,35 @@ pub struct Lost {
     pub evidence: String,
 }
 
-/// Promises that were kept in every run of the base, and are broken in some run of the candidate.
+/// Promises that were kept in every run of the base, and are broken or not shown any more in some run of the
+/// candidate; and operations that completed in every run of the base, and in some run of the candidate none.
 pub(super) fn lost(base: &[Sample], candidate: &[Sample]) -> Vec<Lost> {
-    let kept = |what: &str| {
-        base.iter().all(|s| {
-            let mut promises = promises(&s.record).into_iter();
-            promises.any(|(name, verdict, _)| name == what && verdict == Verdict::Pass)
-        })
-    };
-    let mut lost: Vec<Lost> = Vec::new();
+    let mut kept: Option<BTreeSet<String>> = None;
+    for sample in base {
+        let promises = promises(&sample.record).into_iter();
+        let passed: BTreeSet<String> =
+            promises.filter(|p| p.1 == Verdict::Pass).map(|p| p.0).collect();
+        kept = Some(match kept {
+            Some(kept) => kept.intersection(&passed).cloned().collect(),
+            None => passed,
+        });
+    }
+    let mut kept = kept.unwrap_or_default();
+    let mut lost = Vec::new();
     for sample in candidate {
-        for (what, verdict, evidence) in promises(&sample.record) {
-            let known = lost.iter().any(|l| l.what == what);
-            if verdict == Verdict::Fail && !known && kept(&what) {
-                lost.push(Lost { what, now: verdict, run: sample.record.run_id.clone(), evidence });
+        let run = || sample.record.run_id.clone();
+        let mut now: BTreeMap<String, (Verdict, String)> =
+            promises(&sample.record).into_iter().map(|(what, v, why)| (what, (v, why))).collect();
+        kept.retain(|what| {
+            let absent = || (Verdict::NotVerified, "not in the record".to_owned());
+            let (verdict, evidence) = now.remove(what).unwrap_or_else(absent);
+            // What came out uncertain this time was not lost.
+            if matches!(verdict, Verdict::Pass | Verdict::Inconclusive | Verdict::Invalid) {
+                return true;
             }
-        }
+            lost.push(Lost { what: what.clone(), now: verdict, run: run(), evidence });
+            false
+        });
     }
     lost
 }
@@ -53,5 +68,10 @@ fn promises(record: &RunRecord) -> Vec<(String, Verdict, String)> {
         || "hops do not balance".to_owned(),
         |c| format!("{}: expected {}, found {}", c.what, c.expected, c.found),
     );
-    objectives.chain(features).chain([("ledger".to_owned(), ledger, why)]).collect()
+    let operations = record.operations.iter().map(|o| {
+        let verdict = if o.completed > 0 { Verdict::Pass } else { Verdict::Fail };
+        (format!("operation {}", o.name), verdict, format!("{} completed", o.completed))
+    });
+    let ledger = [("ledger".to_owned(), ledger, why)];
+    objectives.chain(features).chain(operations).chain(ledger).collect()
 }

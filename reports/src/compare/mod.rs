@@ -55,7 +55,7 @@ pub enum CompareError {
     /// The runs were not made under the same conditions.
     #[error(
         "not comparable: {}; compare runs of the same conditions, or force it with --force",
-        .0.iter().map(Mismatch::to_string).collect::<Vec<_>>().join("; ")
+        listed(.0)
     )]
     Mismatch(Vec<Mismatch>),
     /// A/A needs runs to split.
@@ -64,6 +64,17 @@ pub enum CompareError {
         /// Runs given.
         found: usize,
     },
+}
+
+/// Conditions that one line has room for.
+const LISTED: usize = 8;
+
+fn listed(mismatches: &[Mismatch]) -> String {
+    let mut shown: Vec<String> = mismatches.iter().take(LISTED).map(Mismatch::to_string).collect();
+    if mismatches.len() > LISTED {
+        shown.push(format!("{} more", mismatches.len() - LISTED));
+    }
+    shown.join("; ")
 }
 
 /// One side, for people.
@@ -106,7 +117,12 @@ impl Comparison {
         self.rows.iter().filter(|row| row.change == Change::Regression)
     }
 
-    /// Whether anything got worse: a regression, or a promise that is not kept any more.
+    /// Rows of which nothing can be said.
+    pub fn not_compared(&self) -> usize {
+        self.rows.iter().filter(|row| row.change == Change::TooFew).count()
+    }
+
+    /// Whether anything got worse: a regression, or something that the base showed and the candidate does not.
     #[must_use]
     pub fn is_worse(&self) -> bool {
         self.regressions().next().is_some() || !self.lost.is_empty()

@@ -22,9 +22,11 @@ const STYLE: &str = include_str!("../templates/report.css");
 const MOST_BYTES: usize = 60_000;
 
 /// What a reader must know of the method.
-const METHOD: &str = "Runs are the unit (Welch over the runs' values; within a run, bootstrap over batches of \
-    seconds). Intervals are 95 %, each for its comparison alone. A regression is worse by more than the noise \
-    threshold with a p-value under 5 % after Holm's correction over all comparisons. Unclear: neither a change \
+const METHOD: &str = "Runs are the unit (Welch over the runs' values; a side with one run borrows the other's variation \
+    between runs). Within a run, the error of a percentile is by bootstrap over batches of seconds, that of a mean by \
+    batch means. Intervals are 95 %, each for its comparison alone. A regression is worse by more than the noise \
+    threshold with a p-value under 5 % after Holm's correction over all comparisons of this page, so that a change \
+    of just the threshold is called about every other time at best. Unclear: neither a change beyond the threshold \
     nor its absence could be shown; more or longer runs would.";
 const SINGLE: &str = "One run a side: how much runs of the same system differ from each other is unknown here, so \
     intervals are too narrow by that. Repeat the runs before acting on a difference.";
@@ -215,8 +217,9 @@ impl View {
             .filter_map(|r| r.ci95)
             .fold(comparison.noise * 2.0, |w, (low, high)| w.max(-low).max(high))
             .min(1.0);
-        // Where something is unclear, "not worse" would say more than was seen.
-        let unclear = rows.iter().any(|r| r.change == Change::Unclear);
+        // Where something is unclear or could not be compared, "not worse" would say more than was seen.
+        let unclear = rows.is_empty()
+            || rows.iter().any(|r| matches!(r.change, Change::Unclear | Change::TooFew));
         let (label, class) = match (comparison.is_worse(), unclear) {
             (true, _) => ("WORSE", "fail"),
             (false, true) => ("NO REGRESSION SEEN", "open"),
@@ -310,11 +313,12 @@ fn sentence(comparison: &Comparison) -> String {
         parts.push(things(improvements, "improvement", "improvements"));
     }
     parts.push(format!(
-        "{} of {} comparisons equivalent within {}, {} unclear",
+        "{} of {} comparisons equivalent within {}, {} unclear, {} not possible",
         count(Change::Equivalent),
         comparison.rows.len(),
         units::percent(comparison.noise),
-        count(Change::Unclear)
+        count(Change::Unclear),
+        comparison.not_compared()
     ));
     parts.join(", ")
 }
@@ -322,8 +326,8 @@ fn sentence(comparison: &Comparison) -> String {
 fn notes(comparison: &Comparison) -> Vec<String> {
     let mut notes = Vec::new();
     if !comparison.forced.is_empty() {
-        let fields: Vec<String> = comparison.forced.iter().map(ToString::to_string).collect();
-        notes.push(format!("FORCED: the runs are not comparable: {}", fields.join("; ")));
+        notes.push("FORCED: the runs are not comparable, for these reasons:".to_owned());
+        notes.extend(comparison.forced.iter().map(ToString::to_string));
     }
     if comparison.single_runs {
         notes.push(SINGLE.to_owned());

@@ -51,7 +51,7 @@ pub enum Change {
     Improvement,
     /// The whole 95 % interval lies within the noise threshold.
     Equivalent,
-    /// Neither a change nor its absence could be shown.
+    /// Neither a change beyond the threshold nor its absence could be shown.
     Unclear,
     /// Too few operations or intervals in a run to say anything.
     TooFew,
@@ -144,7 +144,7 @@ fn judge(row: &Row, noise: f64) -> Change {
     else {
         return Change::TooFew;
     };
-    let (less, more) = (1.0 / (1.0 + noise) - 1.0, noise);
+    let (less, more) = (-noise, noise);
     if p < LEVEL && (relative > more || relative < less) {
         let worse = (relative > 0.0) == row.metric.more_is_worse();
         return if worse { Change::Regression } else { Change::Improvement };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::row::Metric;
 use crate::error::RecordError;
 use crate::read::Run;
-use crate::record::RunRecord;
+use crate::record::{RunRecord, SeriesRow};
 use crate::stats::{Counts, Estimate, batch_means, ln_percentile};
 use crate::store::RUN_JSON;
 use crate::summary::{IntervalMean, mean_ci, measured_s};
@@ -56,11 +56,14 @@ impl Sample {
     pub fn read(dir: &Path) -> Result<Self, RecordError> {
         let run = Run::intervals(dir)?;
         let load_end_s = run.record.config.warmup_s + measured_s(&run.record, &run.series);
+        let mut by_operation: BTreeMap<&str, Vec<&SeriesRow>> = BTreeMap::new();
+        for row in run.series.iter().filter(|row| row.measured) {
+            by_operation.entry(&row.operation).or_default().push(row);
+        }
         let mut estimates = BTreeMap::new();
         for operation in &run.record.operations {
             let name = &operation.name;
-            let rows: Vec<_> =
-                run.series.iter().filter(|r| r.measured && r.operation == *name).collect();
+            let rows = by_operation.remove(name.as_str()).unwrap_or_default();
             let means: Vec<IntervalMean> = rows
                 .iter()
                 .filter(|r| r.completed > 0)

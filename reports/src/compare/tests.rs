@@ -18,7 +18,11 @@ fn run(dir: &Path, seed: u64, factor: f64, edit: impl Fn(&mut RunRecord)) {
     let mut record = testing::record();
     record.run_id = format!("run-{seed}");
     record.operations = ["bus.publish", "s3.get"]
-        .map(|name| OperationSummary { name: name.into(), ..OperationSummary::default() })
+        .map(|name| OperationSummary {
+            name: name.into(),
+            completed: 60,
+            ..OperationSummary::default()
+        })
         .into();
     record.ledger.balanced = true;
     (record.config.warmup_s, record.config.duration_s) = (0.0, f64::from(SECONDS));
@@ -131,8 +135,24 @@ fn a_promise_that_broke_is_lost_with_its_evidence() {
     let comparison = compare(("a", &a), ("b", &side(&other).unwrap()), Options::default()).unwrap();
     let what: Vec<&str> = comparison.lost.iter().map(|l| l.what.as_str()).collect();
     let objective = format!("objective {}", a[0].record.objectives[0].id);
-    assert_eq!(what, [objective.as_str(), "ledger"]);
+    assert_eq!(what, ["ledger", objective.as_str()]);
     assert!(comparison.is_worse() && text(&comparison).contains("40 of 900 over"));
+}
+
+#[test]
+fn an_operation_that_died_is_lost_and_a_run_counts_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let a = side_of(&dir, "a", 0..1, 1.0);
+    let other = dir.path().join("other");
+    run(&other, 9, 1.0, |record| {
+        record.operations.pop();
+        record.operations[0].completed = 0;
+    });
+    let comparison = compare(("a", &a), ("b", &side(&other).unwrap()), Options::default()).unwrap();
+    let what: Vec<&str> = comparison.lost.iter().map(|l| l.what.as_str()).collect();
+    assert_eq!(what, ["operation bus.publish", "operation s3.get"]);
+    let error = compare(("a", &a), ("a", &a), Options::default()).unwrap_err().to_string();
+    assert!(error.contains("given twice"), "{error}");
 }
 
 #[test]
@@ -141,7 +161,8 @@ fn equal_runs_raise_few_alarms_and_three_are_too_few_to_tell() {
     let all = side_of(&dir, "a", 0..6, 1.0);
     let told = false_alarms(&all, Options::default()).unwrap();
     assert!(told.rate() <= 0.05, "{told:?}");
-    assert!(told.comparisons >= 200 * 6, "{told:?}");
+    assert_eq!(told.splits, 10, "half of C(6, 3)");
+    assert!(told.comparisons >= 10 * 6, "{told:?}");
     let error = false_alarms(&all[..3], Options::default()).unwrap_err().to_string();
     assert!(error.contains("3 runs") && error.contains("at least 4"), "{error}");
 }
@@ -153,7 +174,7 @@ fn names_of_others_are_harmless_on_every_page() {
     let a = side_of(&dir, "a", 0..1, 1.0);
     let other = dir.path().join("other");
     run(&other, 9, 1.0, |record| {
-        record.run_id = hostile.into();
+        record.run_id = format!("{hostile}\u{1b}[2J\n");
         record.profile = hostile.into();
         record.implementations[0].version = hostile.into();
         record.objectives[0].verdict = Verdict::Fail;
@@ -170,6 +191,8 @@ fn names_of_others_are_harmless_on_every_page() {
         !markdown.contains("<img") && !markdown.contains("@you") && !markdown.contains("[x](y)")
     );
     assert!(!text(&comparison).contains('\u{1b}'));
+    let refused = compare(("a", &a), ("b", &b), Options::default()).unwrap_err().to_string();
+    assert!(!refused.contains(['\u{1b}', '\n']) && refused.len() < 2_000, "{refused}");
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! the analysis of simulation output", for 10 to 30 batches being enough.
 //!
 //! Assumption: the series is stationary (warm-up cut off), and longer than its correlation by far.
-//! From at most 32 batches of at least 12 values on, neighbouring batches are joined while their
+//! From at most 32 batches of at least 12 values on (of fewer than 96 values, from 8 shorter ones), neighbouring batches are joined while their
 //! lag-1 correlation is still seen, down to 8: a strongly correlated series gets fewer, longer
 //! batches and a wider interval.
 

@@ -39,8 +39,9 @@ pub fn ln_percentile(intervals: &[Counts], quantile: f64) -> Option<Estimate> {
     let residuals: Vec<f64> = intervals
         .iter()
         .map(|counts| {
-            let all: u64 = counts.iter().map(|(_, n)| n).sum();
-            let over: u64 = counts.iter().filter(|(v, _)| *v > value).map(|(_, n)| n).sum();
+            let all = counts.iter().fold(0, |sum: u64, (_, n)| sum.saturating_add(*n));
+            let over = counts.iter().filter(|(v, _)| *v > value);
+            let over = over.fold(0, |sum: u64, (_, n)| sum.saturating_add(*n));
             over as f64 - (1.0 - quantile) * all as f64
         })
         .collect();
@@ -81,12 +82,12 @@ impl Table {
                 for (value, n) in intervals[batch_range(intervals.len(), k, batch)].iter().flatten()
                 {
                     if let Ok(at) = values.binary_search(value) {
-                        counts[at] += n;
+                        counts[at] = n.saturating_add(counts[at]);
                     }
                 }
                 let mut sum = 0;
                 for count in &mut counts {
-                    sum += *count;
+                    sum = count.saturating_add(sum);
                     *count = sum;
                 }
                 counts
@@ -96,7 +97,9 @@ impl Table {
     }
 
     fn total(&self, batches: &[usize]) -> u64 {
-        batches.iter().filter_map(|&batch| self.cumulative[batch].last()).sum()
+        // Edited records can hold any count.
+        let totals = batches.iter().filter_map(|&batch| self.cumulative[batch].last());
+        totals.fold(0, |sum: u64, n| sum.saturating_add(*n))
     }
 
     /// The percentile of these batches together; `None` where they hold nothing.
@@ -109,7 +112,8 @@ impl Table {
         let (mut low, mut high) = (0, self.values.len() - 1);
         while low < high {
             let middle = usize::midpoint(low, high);
-            let below: u64 = batches.iter().map(|&batch| self.cumulative[batch][middle]).sum();
+            let counts = batches.iter().map(|&batch| self.cumulative[batch][middle]);
+            let below = counts.fold(0, u64::saturating_add);
             if below < wanted {
                 low = middle + 1;
             } else {
