@@ -185,11 +185,7 @@ fn client(endpoint: &RedisEndpoint, operation: &str) -> Result<Client, DriverErr
 fn connect_error(endpoint: &RedisEndpoint, operation: &str, error: &RedisError) -> DriverError {
     let plain = redis_error(operation, error);
     if endpoint.tls.is_none() && error.is_connection_dropped() && !error.is_connection_refusal() {
-        let reason = format!(
-            "{}; if this is the server's TLS port, switch TLS on for it (rediss://)",
-            chain(error)
-        );
-        return DriverError::new(plain.kind(), SYSTEM, operation, reason);
+        return plain.advise("if this is the server's TLS port, switch TLS on for it (rediss://)");
     }
     plain
 }
