@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::config::ClientConfig;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::Metadata;
 
@@ -36,6 +36,8 @@ pub(super) fn check(endpoint: &KafkaEndpoint) -> Result<(), DriverError> {
 /// Settings shared by every client: whom to ask, as whom, how encrypted, and how long to wait for a connection.
 pub(super) fn client_config(endpoint: &KafkaEndpoint) -> ClientConfig {
     let mut config = ClientConfig::new();
+    // A connection that the broker closed on our first words is logged at this level, and nowhere else.
+    config.set_log_level(RDKafkaLogLevel::Info);
     config
         .set("bootstrap.servers", &endpoint.bootstrap)
         .set("client.id", "odg-bench")
@@ -147,8 +149,16 @@ impl Reader {
         {}
     }
 
-    /// Asks the broker itself what is wrong, where librdkafka only knows that a certificate or the protocol is.
+    /// Adds what to do to a connection closed without a word, and asks the broker itself what is wrong where
+    /// librdkafka only knows that a certificate or the protocol is.
     fn diagnose(&self, trouble: Trouble) -> Trouble {
+        if self.endpoint.tls.is_none() && trouble.is_hang_up() {
+            let reason = format!(
+                "{}; if this is the broker's TLS port, switch TLS on for it; if it asks for a login, give one",
+                trouble.reason
+            );
+            return Trouble { reason, ..trouble };
+        }
         let (Some(tls), Some(broker)) = (&self.endpoint.tls, &trouble.broker) else {
             return trouble;
         };
