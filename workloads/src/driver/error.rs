@@ -104,8 +104,8 @@ impl DriverError {
         }
     }
 
-    /// An operation that ran into its time-out of `seconds`.
-    pub(crate) fn timeout(
+    /// An operation that was given up `after` so long.
+    pub fn timeout(
         system: &'static str,
         operation: impl Into<String>,
         after: std::time::Duration,
@@ -125,6 +125,12 @@ impl DriverError {
 
     pub(crate) fn retryable(mut self, retryable: bool) -> Self {
         self.retryable = retryable;
+        self
+    }
+
+    /// The same error, with what to do about it.
+    pub(crate) fn advise(mut self, advice: &str) -> Self {
+        self.reason = format!("{}; {advice}", self.reason);
         self
     }
 
@@ -175,12 +181,16 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// The error and all its causes. An I/O error's `source` skips the error that it wraps, which is where TLS
-/// libraries put theirs; here it is visited.
+/// The error and all its causes. The `source` of an I/O error or of a shared one skips the error that it wraps,
+/// which is where TLS libraries put theirs; here it is visited.
 pub(crate) fn causes<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    type Shared = std::sync::Arc<dyn Error + Send + Sync>;
     std::iter::successors(Some(error), |&error| {
+        if let Some(shared) = error.downcast_ref::<Shared>() {
+            return Some(&**shared as &(dyn Error + 'static));
+        }
         match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
             Some(wrapped) => Some(wrapped as &(dyn Error + 'static)),
             None => error.source(),

@@ -181,15 +181,14 @@ fn client(endpoint: &RedisEndpoint, operation: &str) -> Result<Client, DriverErr
     opened.map_err(|e| redis_error(operation, &e))
 }
 
-/// Adds what to do where the server closed the connection on our first words.
+/// Adds what to do where the server closed the connection on our first words, or did not answer them.
 fn connect_error(endpoint: &RedisEndpoint, operation: &str, error: &RedisError) -> DriverError {
     let plain = redis_error(operation, error);
+    if endpoint.tls.is_some() && plain.kind() == ErrorKind::Timeout {
+        return plain.advise("if the server's port is not a TLS one, switch TLS off for it");
+    }
     if endpoint.tls.is_none() && error.is_connection_dropped() && !error.is_connection_refusal() {
-        let reason = format!(
-            "{}; if this is the server's TLS port, switch TLS on for it (rediss://)",
-            chain(error)
-        );
-        return DriverError::new(plain.kind(), SYSTEM, operation, reason);
+        return plain.advise("if this is the server's TLS port, switch TLS on for it (rediss://)");
     }
     plain
 }

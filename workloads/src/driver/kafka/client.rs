@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::config::ClientConfig;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::Metadata;
 
@@ -17,7 +17,7 @@ const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
 /// A query without a usable broker waits in steps, so that a refused password ends it early. This is the first;
 /// each is twice as long as the one before, so that a slow broker is not asked again and again.
 const FIRST_STEP: Duration = Duration::from_secs(1);
-/// Pause between two steps that ended at once.
+/// Time in which what librdkafka has to say about a failed step is collected.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Time for a connection to be set up, TLS and login included: less than a query's, so that the query's error
 /// can say that this was it.
@@ -36,6 +36,8 @@ pub(super) fn check(endpoint: &KafkaEndpoint) -> Result<(), DriverError> {
 /// Settings shared by every client: whom to ask, as whom, how encrypted, and how long to wait for a connection.
 pub(super) fn client_config(endpoint: &KafkaEndpoint) -> ClientConfig {
     let mut config = ClientConfig::new();
+    // A connection that the broker closed on our first words is logged at this level, and nowhere else.
+    config.set_log_level(RDKafkaLogLevel::Info);
     config
         .set("bootstrap.servers", &endpoint.bootstrap)
         .set("client.id", "odg-bench")
@@ -111,6 +113,7 @@ impl Reader {
             let left = deadline.saturating_duration_since(Instant::now());
             let error = match self.consumer.fetch_metadata(topic, left.min(step)) {
                 Ok(metadata) => {
+                    self.listen(Duration::ZERO);
                     self.connections.answered();
                     return Ok(metadata);
                 }
@@ -124,6 +127,7 @@ impl Reader {
             if !matches!(plain.kind(), ErrorKind::Timeout | ErrorKind::Connection) {
                 return Err(plain);
             }
+            self.listen(PAUSE);
             let trouble = self.connections.trouble();
             let over = Instant::now() + PAUSE >= deadline;
             match trouble {
@@ -131,16 +135,30 @@ impl Reader {
                     return Err(self.diagnose(trouble).into_error(&operation));
                 }
                 _ if over => return Err(plain),
-                _ => {
-                    std::thread::sleep(PAUSE);
-                    step *= 2;
-                }
+                _ => step *= 2,
             }
         }
     }
 
-    /// Asks the broker itself what is wrong, where librdkafka only knows that a certificate or the protocol is.
+    /// Takes up what librdkafka has queued: logs and errors, which go to `connections`. Messages never come,
+    /// since nothing is subscribed to.
+    fn listen(&self, timeout: Duration) {
+        let until = Instant::now() + timeout;
+        while self.consumer.poll(until.saturating_duration_since(Instant::now())).is_some()
+            && Instant::now() < until
+        {}
+    }
+
+    /// Adds what to do to a connection closed without a word, and asks the broker itself what is wrong where
+    /// librdkafka only knows that a certificate or the protocol is.
     fn diagnose(&self, trouble: Trouble) -> Trouble {
+        if self.endpoint.tls.is_none() && trouble.is_hang_up() {
+            let reason = format!(
+                "{}; if this is the broker's TLS port, switch TLS on for it; if it asks for a login, give one",
+                trouble.reason
+            );
+            return Trouble { reason, ..trouble };
+        }
         let (Some(tls), Some(broker)) = (&self.endpoint.tls, &trouble.broker) else {
             return trouble;
         };

@@ -96,12 +96,13 @@ impl Trouble {
             Some((_, rest)) => rest,
             None => line,
         };
-        let (broker, text) = match text.split_once("://").and_then(|(_, rest)| rest.split_once('/'))
-        {
-            Some((broker, rest)) => {
-                (Some(broker.to_owned()), rest.split_once(": ").map_or(rest, |(_, text)| text))
+        // The broker's name: `sasl_ssl://h:9/bootstrap`, or `h:9/1` where nothing is encrypted.
+        let (broker, text) = match text.split_once(": ") {
+            Some((name, rest)) if name.contains('/') && !name.contains(' ') => {
+                let address = name.split_once("://").map_or(name, |(_, address)| address);
+                (address.split_once('/').map(|(address, _)| address.to_owned()), rest)
             }
-            None => (None, text),
+            _ => (None, text),
         };
         let text = text.split(" (after ").next().unwrap_or(text);
         let (kind, advice) = judge(text);
@@ -115,6 +116,12 @@ impl Trouble {
     /// Whether trying again cannot help.
     pub(super) fn is_final(&self) -> bool {
         matches!(self.kind, ErrorKind::Refused | ErrorKind::Certificate | ErrorKind::Protocol)
+    }
+
+    /// Whether the broker closed the connection without a word: what it does with a protocol that it does not
+    /// expect.
+    pub(super) fn is_hang_up(&self) -> bool {
+        self.kind == ErrorKind::Connection && self.reason.contains("closed by peer")
     }
 
     pub(super) fn into_error(self, operation: &str) -> DriverError {

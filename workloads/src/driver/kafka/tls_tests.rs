@@ -57,9 +57,9 @@ async fn every_way_of_logging_in_carries_messages_and_each_mismatch_is_named() {
         (with(&at.scram, &localhost), ErrorKind::Certificate, "for another host"),
         (at.expired.clone(), ErrorKind::Certificate, "has expired"),
         (with(&at.certificate, &nobody), ErrorKind::Certificate, "client certificate"),
-        (with(&at.open, &nobody), ErrorKind::Protocol, "does not speak TLS"),
-        (with(&at.plain, &without), ErrorKind::Protocol, "switch TLS on"),
-        (with(&at.certificate, &without), ErrorKind::Protocol, "switch TLS on"),
+        (with(&at.open, &nobody), ErrorKind::Protocol, "switch TLS off"),
+        (with(&at.plain, &without), ErrorKind::Connection, "switch TLS on"),
+        (with(&at.certificate, &without), ErrorKind::Connection, "switch TLS on"),
     ];
     let answers = cases.iter().map(|(endpoint, ..)| refused(endpoint));
     let answers = futures::future::join_all(answers).await;

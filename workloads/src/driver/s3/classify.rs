@@ -51,6 +51,8 @@ fn of_answer(code: Option<&str>, status: u16) -> ErrorKind {
         | (_, 429 | 503) => ErrorKind::Throttled,
         ("XMinioStorageFull" | "QuotaExceeded", _) | (_, 507) => ErrorKind::Full,
         ("RequestTimeout", _) | (_, 408 | 504) => ErrorKind::Timeout,
+        // S3 gives a reason for every bad request; whatever gives none is not S3.
+        ("", 400) => ErrorKind::Protocol,
         (_, 404) => ErrorKind::NotFound,
         (_, 409 | 412) => ErrorKind::Conflict,
         (_, 400..=499) => ErrorKind::Refused,
@@ -74,6 +76,8 @@ mod tests {
             ("XMinioStorageFull", 507, ErrorKind::Full),
             ("InternalError", 500, ErrorKind::Server),
             ("", 302, ErrorKind::Protocol),
+            ("", 400, ErrorKind::Protocol),
+            ("AuthorizationHeaderMalformed", 400, ErrorKind::Refused),
         ] {
             assert_eq!(of_answer(Some(code), status), kind, "{code} {status}");
         }

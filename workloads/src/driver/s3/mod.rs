@@ -390,6 +390,12 @@ impl S3Driver {
             })
         })
         .await
+        .map_err(|error| match error.kind() {
+            ErrorKind::Protocol if self.url.starts_with("http://") => {
+                error.advise("if this is the server's TLS port, give https://")
+            }
+            _ => error,
+        })
     }
 
     /// A real request: how many buckets these credentials see.
