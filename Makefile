@@ -22,7 +22,8 @@ run: setup
 	cargo build --release --locked --package odg-bench
 	target/release/odg-bench run --profile $(PROFILE)
 
-test: setup
+test:
+	ci/setup --with-kafka --with-minio --with-docker
 	ci/test
 
 lint:

@@ -8,6 +8,7 @@ use odg_reports::record::Fidelity;
 use serde::Serialize;
 
 use crate::host;
+use crate::provider::docker;
 use crate::provider::local::{self, Availability, LocalProvider, workdir};
 use crate::provider::{Provider, disk};
 
@@ -47,7 +48,7 @@ impl Status {
 /// One thing looked at.
 #[derive(Debug, Clone, Serialize)]
 pub struct DoctorRow {
-    /// Component in the profile's spelling, or `setpriv`, `gpu`, `disk`, `memory`, `cores`.
+    /// Component in the profile's spelling, or `setpriv`, `docker`, `gpu`, `disk`, `memory`, `cores`.
     pub component: String,
     /// How it stands.
     pub status: Status,
@@ -71,6 +72,7 @@ pub fn doctor(provider: &LocalProvider) -> Vec<DoctorRow> {
         .filter_map(|component| component_row(&provider.availability(component)))
         .collect();
     rows.push(guard_row());
+    rows.push(engine_row());
     rows.push(gpu_row());
     rows.push(cores_row(host::cores()));
     rows.push(memory_row(host::available_memory_bytes()));
@@ -127,6 +129,20 @@ fn guard_row() -> DoctorRow {
         }),
         path,
         ..machine_row("setpriv", status, what.to_owned())
+    }
+}
+
+/// For `--provider docker`; a run on processes needs none.
+fn engine_row() -> DoctorRow {
+    match docker::find_engine() {
+        Ok(engine) => {
+            let what = format!("{}, API {}", engine.name, engine.api);
+            machine_row("docker", Status::Found, what)
+        }
+        Err(error) => DoctorRow {
+            fix: Some(error.to_string()),
+            ..machine_row("docker", Status::Missing, "no engine that can be used".to_owned())
+        },
     }
 }
 
@@ -255,7 +271,7 @@ mod tests {
         for component in provider.components().into_iter().map(Component::name) {
             row(&rows, component);
         }
-        for thing in ["setpriv", "gpu", "cores", "memory", "disk"] {
+        for thing in ["setpriv", "docker", "gpu", "cores", "memory", "disk"] {
             row(&rows, thing);
         }
         assert_eq!(cores_row(1).status, Status::Scarce);

@@ -6,6 +6,7 @@ mod sampler;
 use std::fs;
 use std::path::Path;
 
+use odg_profiles::model::Resources;
 use odg_reports::record::Host;
 
 pub use sampler::{GENERATOR, ResourceSampler};
@@ -13,15 +14,35 @@ pub use sampler::{GENERATOR, ResourceSampler};
 /// Describes this machine. What cannot be read stays empty.
 pub fn describe() -> Host {
     let cpuinfo = read("/proc/cpuinfo");
-    let meminfo = read("/proc/meminfo");
     Host {
         os: os_name(&read("/etc/os-release")),
         kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
         cpu_model: cpu_model(&cpuinfo),
         cores: cores(),
-        memory_bytes: procfs::colon_value(&meminfo, "MemTotal").unwrap_or(0).saturating_mul(1024),
+        memory_bytes: memory_bytes(),
         virtualisation: virtualisation(&cpuinfo),
     }
+}
+
+/// Memory of this machine, in bytes; 0 where it cannot be read.
+pub fn memory_bytes() -> u64 {
+    procfs::colon_value(&read("/proc/meminfo"), "MemTotal").unwrap_or(0).saturating_mul(1024)
+}
+
+/// The mark of a record whose servers ran on less than the profile promises: by how much, of what is less.
+/// Memory that firmware and kernel keep for themselves is not missed.
+pub fn scaled_mark(cores: u32, memory_bytes: u64, promised: &Resources) -> Option<String> {
+    const KEPT: f64 = 0.95;
+    let gb = |bytes: u64| (bytes as f64 / 1e9).round();
+    let promised_memory = promised.memory.bytes();
+    let mut parts = Vec::new();
+    if cores < promised.vcpu {
+        parts.push(format!("{cores} of {} vCPU", promised.vcpu));
+    }
+    if memory_bytes > 0 && (memory_bytes as f64) < promised_memory as f64 * KEPT {
+        parts.push(format!("{} of {} GB", gb(memory_bytes), gb(promised_memory)));
+    }
+    (!parts.is_empty()).then(|| format!("scaled host: {}", parts.join(", ")))
 }
 
 /// Memory that new work could use without swapping, in bytes; 0 where it cannot be read.
@@ -88,6 +109,17 @@ mod tests {
         assert!(!host.os.is_empty() && !host.kernel.is_empty() && !host.cpu_model.is_empty());
         assert!(host.cores >= 1);
         assert!(host.memory_bytes > available_memory_bytes() && available_memory_bytes() > 0);
+    }
+
+    #[test]
+    fn a_smaller_machine_is_marked_with_what_is_less_and_an_equal_one_is_not() {
+        let promised = odg_profiles::Profile::load("small").unwrap().resources;
+        let mark = |cores, gb: u64| scaled_mark(cores, gb * 1_000_000_000, &promised);
+        assert_eq!(mark(2, 24).as_deref(), Some("scaled host: 2 of 16 vCPU, 24 of 64 GB"));
+        assert_eq!(mark(2, 64).as_deref(), Some("scaled host: 2 of 16 vCPU"));
+        assert_eq!(mark(16, 32).as_deref(), Some("scaled host: 32 of 64 GB"));
+        assert_eq!(mark(16, 63), None);
+        assert_eq!(mark(64, 256), None);
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub(crate) fn validate(profile: &Profile, tree: &Node) -> Result<(), ProfileErro
     volume(profile, &check)?;
     components(profile, &check)?;
     services(profile, &check)?;
+    limits(profile, &check)?;
     storage(profile, &check)?;
     objectives(profile, &check)
 }
@@ -111,6 +112,22 @@ fn services(profile: &Profile, check: &Check<'_>) -> Result<(), ProfileError> {
             scaling.target_memory_percent.is_none_or(percent),
             &path("target_memory_percent"),
             "must be 1 to 100",
+        )?;
+    }
+    Ok(())
+}
+
+/// Memory below which no server starts; an engine refuses less than 6 MB.
+const LEAST_MEMORY: u64 = 6 << 20;
+
+fn limits(profile: &Profile, check: &Check<'_>) -> Result<(), ProfileError> {
+    for (component, limit) in &profile.limits {
+        let path = |key| ["limits", component.name(), key];
+        check.that(limit.cpu.millicores() > 0, &path("cpu"), "must be more than zero")?;
+        check.that(
+            limit.memory.bytes() >= LEAST_MEMORY,
+            &path("memory"),
+            "must be at least 6MiB, what a container engine takes",
         )?;
     }
     Ok(())

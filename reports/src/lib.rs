@@ -5,6 +5,7 @@
 //! [`read::Run`] reads it back (also one that a killed process left behind), [`judge`] turns
 //! histograms into verdicts, and [`render::render_all`] makes every page and chart again.
 
+pub mod compare;
 pub mod error;
 mod escape;
 pub mod html;

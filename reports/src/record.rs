@@ -316,6 +316,15 @@ pub struct ResourceSummary {
     pub rss_max_bytes: u64,
     /// Bytes written to storage.
     pub write_bytes: u64,
+    /// Bytes read from storage, where the provider knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_bytes: Option<u64>,
+    /// Bytes received from the network, where the provider knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_bytes: Option<u64>,
+    /// Bytes sent to the network, where the provider knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_bytes: Option<u64>,
 }
 
 /// An objective and how it was met.
@@ -494,7 +503,7 @@ pub struct SeriesRow {
     pub service_mean_us: f64,
 }
 
-/// One second of one component's processes.
+/// One second of one component's processes or of its container.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ResourceRow {
     /// Seconds since the run's epoch.
@@ -503,10 +512,19 @@ pub struct ResourceRow {
     pub component: String,
     /// CPU cores used over the last interval.
     pub cpu_cores: f64,
-    /// Resident set, in bytes.
+    /// Resident set, in bytes; of a container its memory without the page cache that it could give back.
     pub rss_bytes: u64,
-    /// Bytes written to storage since the process started.
+    /// Bytes written to storage since the start.
     pub write_bytes: u64,
+    /// Bytes read from storage since the start, where the provider knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_bytes: Option<u64>,
+    /// Bytes received from the network since the start, where the provider knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_bytes: Option<u64>,
+    /// Bytes sent to the network since the start, where the provider knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_bytes: Option<u64>,
 }
 
 /// A line of `journal.jsonl`: appended and flushed as it happens, so that it survives a killed process.

@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use crate::record::{
     LatencySummary, ResourceRow, ResourceSummary, RunRecord, RunState, SeriesRow, TimelineEvent,
 };
-use crate::stats::batch_means;
+use crate::stats::{MeanCi, batch_means};
 
 /// The figures of a histogram of nanoseconds.
 ///
@@ -93,9 +93,15 @@ impl IntervalMean {
 /// Interval lengths in seconds that are near enough to the one second that is meant.
 const WHOLE_S: std::ops::RangeInclusive<f64> = 0.5..=1.5;
 
-/// Half-width in nanoseconds of the 95 % confidence interval of the mean over all operations, by
-/// batch means over the intervals of the measured part, in order. Absent with fewer than 16 usable
-/// intervals.
+/// Half-width in nanoseconds of the 95 % confidence interval of the mean over all operations, see
+/// [`mean_ci`].
+#[must_use]
+pub fn mean_ci95_ns(intervals: &[IntervalMean], load_end_s: f64) -> Option<f64> {
+    mean_ci(intervals, load_end_s).map(|ci| ci.half_width95)
+}
+
+/// The mean over all operations in nanoseconds with its confidence interval, by batch means over the
+/// intervals of the measured part, in order. Absent with fewer than 16 usable intervals.
 ///
 /// Intervals weigh by their operations, as in the mean itself: with M = Σ nᵢ mᵢ ÷ Σ nᵢ, batch means
 /// are taken of M + nᵢ (mᵢ − M) ÷ n̄, whose mean is M and whose variance is that of the ratio
@@ -103,7 +109,7 @@ const WHOLE_S: std::ops::RangeInclusive<f64> = 0.5..=1.5;
 /// completed nothing, those of another length than about a second (a stalled machine, the
 /// remainder at the end), and those that end after `load_end_s`: a drain is no steady state.
 #[must_use]
-pub fn mean_ci95_ns(intervals: &[IntervalMean], load_end_s: f64) -> Option<f64> {
+pub fn mean_ci(intervals: &[IntervalMean], load_end_s: f64) -> Option<MeanCi> {
     let usable: Vec<(f64, f64)> = intervals
         .iter()
         .filter(|i| i.completed > 0 && WHOLE_S.contains(&i.dt_s))
@@ -114,19 +120,23 @@ pub fn mean_ci95_ns(intervals: &[IntervalMean], load_end_s: f64) -> Option<f64> 
     let (n, sum) = usable.iter().fold((0.0, 0.0), |(n, sum), (ni, mi)| (n + ni, sum + ni * mi));
     let (mean, mean_n) = (sum / n, n / usable.len() as f64);
     let linear: Vec<f64> = usable.iter().map(|(ni, mi)| mean + ni * (mi - mean) / mean_n).collect();
-    batch_means(&linear).map(|ci| ci.half_width95)
+    batch_means(&linear)
 }
 
 /// Resource use per component over the rows with `from_s < t_s <= to_s` (seconds since the epoch).
 ///
-/// Bytes written are the last counter less the first, so the first row is the base line.
+/// Bytes are the last counter less the first, so the first row is the base line.
 #[must_use]
 pub fn resource_summary(rows: &[ResourceRow], from_s: f64, to_s: f64) -> Vec<ResourceSummary> {
     struct Sums {
         summary: ResourceSummary,
         n: u32,
-        first_write: u64,
+        first: ResourceRow,
     }
+    // A counter that one row knows and another does not says nothing.
+    let since = |now: Option<u64>, first: Option<u64>, most: Option<u64>| {
+        Some(now?.saturating_sub(first?).max(most.unwrap_or(0)))
+    };
     let mut components: BTreeMap<&str, Sums> = BTreeMap::new();
     // A row tells of the interval before it, and comes a few milliseconds after its end.
     for row in rows.iter().filter(|r| r.t_s > from_s + 0.5 && r.t_s <= to_s + 0.5) {
@@ -136,7 +146,7 @@ pub fn resource_summary(rows: &[ResourceRow], from_s: f64, to_s: f64) -> Vec<Res
                 ..ResourceSummary::default()
             },
             n: 0,
-            first_write: row.write_bytes,
+            first: row.clone(),
         });
         sums.n += 1;
         let summary = &mut sums.summary;
@@ -144,7 +154,12 @@ pub fn resource_summary(rows: &[ResourceRow], from_s: f64, to_s: f64) -> Vec<Res
         summary.cpu_cores_max = summary.cpu_cores_max.max(row.cpu_cores);
         summary.rss_max_bytes = summary.rss_max_bytes.max(row.rss_bytes);
         summary.write_bytes =
-            summary.write_bytes.max(row.write_bytes.saturating_sub(sums.first_write));
+            summary.write_bytes.max(row.write_bytes.saturating_sub(sums.first.write_bytes));
+        let first = &sums.first;
+        summary.read_bytes = since(row.read_bytes, first.read_bytes, summary.read_bytes);
+        summary.received_bytes =
+            since(row.received_bytes, first.received_bytes, summary.received_bytes);
+        summary.sent_bytes = since(row.sent_bytes, first.sent_bytes, summary.sent_bytes);
     }
     components
         .into_values()
@@ -260,6 +275,8 @@ mod tests {
             cpu_cores,
             rss_bytes: 10,
             write_bytes,
+            sent_bytes: Some(write_bytes * 2),
+            ..ResourceRow::default()
         };
         let rows = [row(1.0, 9.0, 5), row(2.0, 1.0, 10), row(3.0, 3.0, 30), row(4.0, 9.0, 99)];
         let got = resource_summary(&rows, 1.0, 3.0);
@@ -267,5 +284,6 @@ mod tests {
         assert!((got[0].cpu_cores_mean - 2.0).abs() < 1e-12);
         assert!((got[0].cpu_cores_max - 3.0).abs() < 1e-12);
         assert_eq!(got[0].write_bytes, 20);
+        assert_eq!((got[0].sent_bytes, got[0].received_bytes), (Some(40), None));
     }
 }

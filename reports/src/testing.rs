@@ -312,6 +312,7 @@ pub(crate) fn write_without_end(dir: &Path) -> (RunWriter, RunRecord) {
             },
             rss_bytes: 120_000_000,
             write_bytes: u64::from(second) * 11_000_000,
+            ..ResourceRow::default()
         })
         .into();
         writer.resources(&resources).unwrap();

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use crate::error::RecordError;
 use crate::read::Run;
-use crate::record::{RunState, SCHEMA_VERSION, SeriesRow, Verdict};
+use crate::record::{ResourceRow, RunState, SCHEMA_VERSION, SeriesRow, Verdict};
 use crate::store::{JOURNAL, LATENCY_LOG, RUN_JSON, SERIES};
 use crate::testing;
 use crate::{html, junit, markdown, plots, render_all};
@@ -350,6 +350,32 @@ fn marks_stand_at_the_top_and_beside_the_figures_they_touch() {
     let objectives =
         &page[page.find("id=\"objectives\"").unwrap()..page.find("id=\"features\"").unwrap()];
     assert!(objectives.contains("s3.put <span class=\"mark\">fake</span> <span class=\"mark\">load ×0.25</span> <span class=\"mark\">interrupted</span>"), "{objectives}");
+}
+
+#[test]
+fn read_and_network_bytes_are_shown_where_a_provider_counted_them_and_only_there() {
+    let mut run = testing::run();
+    let section = |run: &Run| {
+        let page = html::html_report(run, plots::charts(run).unwrap()).unwrap();
+        page[page.find("id=\"resources\"").unwrap()..page.find("id=\"stack\"").unwrap()].to_owned()
+    };
+    assert!(!section(&run).contains("Received"));
+    let counted = &mut run.record.resources[0];
+    counted.read_bytes = Some(7_000_000);
+    counted.received_bytes = Some(8_000_000);
+    counted.sent_bytes = Some(9_000_000);
+    let shown = section(&run);
+    for words in ["Received", "7.00 MB", "8.00 MB", "9.00 MB", "–"] {
+        assert!(shown.contains(words), "{words}");
+    }
+}
+
+#[test]
+fn a_journal_from_before_network_bytes_were_counted_still_reads() {
+    let line = r#"{"t_s":1.0,"component":"kafka","cpu_cores":0.5,"rss_bytes":1,"write_bytes":2}"#;
+    let row: ResourceRow = serde_json::from_str(line).unwrap();
+    assert_eq!((row.write_bytes, row.read_bytes, row.sent_bytes), (2, None, None));
+    assert_eq!(serde_json::to_string(&row).unwrap(), line, "what is not known is not written");
 }
 
 #[test]

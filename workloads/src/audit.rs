@@ -162,6 +162,11 @@ impl ChainVerifier {
         Ok(())
     }
 
+    /// The `previous_hash` that the next event must carry.
+    pub fn expected_previous(&self) -> &str {
+        &self.expected_previous
+    }
+
     /// Events that have passed so far.
     pub fn verified(&self) -> Verified {
         Verified { count: self.count }

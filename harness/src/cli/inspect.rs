@@ -11,6 +11,7 @@ use odg_reports::Run;
 use super::{Output, attach, colour, print, print_json, width};
 use crate::doctor::{self, Status};
 use crate::exit::{self, Failure};
+use crate::provider::docker;
 use crate::provider::local::{LocalProvider, workdir};
 
 #[derive(Debug, Args)]
@@ -102,6 +103,36 @@ pub(super) fn clean(args: &CleanArgs) -> Result<u8, Failure> {
             }
         };
     }
+    let containers = clean_containers(args.dry_run, &mut text);
     print(&text)?;
+    containers?;
     Ok(exit::PASS)
+}
+
+/// What dead runs left in the container engine.
+fn clean_containers(dry_run: bool, text: &mut String) -> Result<(), Failure> {
+    let found = match docker::sweep(dry_run) {
+        Ok(found) => found,
+        // Whoever cannot use an engine has started no containers in it.
+        Err(
+            error @ (docker::DockerError::NoEngine { .. }
+            | docker::DockerError::NotPermitted { .. }),
+        ) => {
+            let _ = writeln!(text, "No containers were looked for: {error}");
+            return Ok(());
+        }
+        Err(error) => return Err(Failure::stack(error)),
+    };
+    if found.is_empty() {
+        let _ = writeln!(text, "Nothing of a dead run in the container engine.");
+    }
+    for leftover in found {
+        let (kind, name, run) = (leftover.kind.label(), &leftover.name, &leftover.run);
+        let _ = match (&leftover.problem, dry_run) {
+            (Some(problem), _) => writeln!(text, "Left {kind} {name} of run {run}: {problem}"),
+            (None, true) => writeln!(text, "Would remove {kind} {name} of run {run}"),
+            (None, false) => writeln!(text, "Removed {kind} {name} of run {run}"),
+        };
+    }
+    Ok(())
 }

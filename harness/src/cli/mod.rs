@@ -1,6 +1,7 @@
 //! The command line.
 
 mod attach;
+mod compare;
 mod inspect;
 mod profiles;
 mod run;
@@ -36,6 +37,8 @@ enum Command {
     Run(run::RunArgs),
     /// Rebuild a run's report from its record
     Report(inspect::ReportArgs),
+    /// Say whether one side of runs is worse than another, with confidence
+    Compare(compare::CompareArgs),
     /// Show, compare and choose profiles
     #[command(subcommand)]
     Profiles(profiles::ProfilesCommand),
@@ -77,6 +80,7 @@ pub fn execute(cli: Cli) -> Result<u8, Failure> {
     match cli.command {
         Command::Run(args) => run::execute(&args),
         Command::Report(args) => inspect::report(&args),
+        Command::Compare(args) => compare::execute(&args),
         Command::Profiles(command) => profiles::execute(command),
         Command::Doctor(args) => inspect::doctor(&args),
         Command::Endpoints(command) => attach::endpoints(&command),

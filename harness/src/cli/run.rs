@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use odg_profiles::units::{format_bytes, format_rate};
-use odg_profiles::{Volume, parse_duration};
+use odg_profiles::{Volume, parse_duration, read_images};
 
 use super::attach::{self, AttachArgs};
 use super::{Output, colour, print, print_json, width};
 use crate::exit::{self, Failure};
 use crate::host;
 use crate::provider::attach::{AttachProvider, Given};
+use crate::provider::docker::DockerProvider;
 use crate::provider::local::LocalProvider;
-use crate::provider::{Plan, Provider};
+use crate::provider::{Plan, Provider, choose};
 use crate::run::progress::Style;
 use crate::run::request::LONGEST;
 use crate::run::session::{disk_needed, wanted};
@@ -40,6 +41,9 @@ pub(super) struct RunArgs {
     provider: ProviderName,
     #[command(flatten)]
     attach: AttachArgs,
+    /// Images for --provider docker instead of the profile's: a YAML file of lines `component: reference`
+    #[arg(long, value_name = "FILE")]
+    images: Option<PathBuf>,
     /// Daily volume instead of the profile's, such as 1TB/day, 300GB/day or 11.6MB/s
     #[arg(long, value_parser = volume, allow_hyphen_values = true)]
     volume: Option<Volume>,
@@ -67,6 +71,10 @@ pub(super) struct RunArgs {
     /// Seed of the schedule and the payloads: the same seed offers the same load
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Decisions per second for the platform's own services, where they are attached [default: 8, or
+    /// less where the load is scaled down]
+    #[arg(long, value_name = "RATE", value_parser = positive, allow_hyphen_values = true)]
+    decisions: Option<f64>,
     /// Directory under which the run directory is made
     #[arg(long, default_value = "runs")]
     runs_dir: PathBuf,
@@ -83,12 +91,14 @@ pub(super) struct RunArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ProviderName {
-    /// The best that is there; today that is local
+    /// Local where its servers are all real, else docker where an engine and all images are here, else local
     Auto,
     /// Child processes on this machine
     Local,
     /// A deployment that is already there; see --endpoints
     Attach,
+    /// Containers of an engine on this machine
+    Docker,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -153,21 +163,38 @@ pub(super) fn execute(args: &RunArgs) -> Result<u8, Failure> {
         max_rate: args.attach.max_rate.map(Volume::bytes_per_second),
         read_only: args.attach.read_only,
         strict: args.attach.strict,
-        brings: given.as_ref().map_or(Brings::Everything, |given| Brings::Only(given.carries())),
+        brings: given.as_ref().map_or(Brings::Everything, Given::brings),
+        decisions_per_s: args.decisions,
     };
     let shared = given.as_ref().is_none_or(Given::is_local);
     let mut plan = request.plan(host::cores(), shared)?;
-    let provider: Box<dyn Provider> = match &given {
-        Some(given) => Box::new(AttachProvider::new(given.clone())),
-        None => Box::new(LocalProvider::from_env()),
-    };
+    if args.images.is_some() && (args.provider == ProviderName::Local || given.is_some()) {
+        return Err(Failure::usage("--images is for --provider docker; nothing else has images"));
+    }
     if let Some(given) = &given {
         plan.warnings.extend(attach::exposed(given, args.attach.endpoints.as_deref()));
     }
+    let mapped = args.images.as_deref().map(read_images).transpose()?.unwrap_or_default();
+    let docker = DockerProvider::new(&plan.profile, mapped);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| Failure::stack(format!("cannot start threads: {e}")))?;
+    let provider: Box<dyn Provider> = match (&given, args.provider) {
+        (Some(given), _) => Box::new(AttachProvider::new(given.clone())),
+        (None, ProviderName::Local) => Box::new(LocalProvider::from_env()),
+        (None, ProviderName::Docker) => Box::new(docker),
+        // Attaching without endpoints was refused.
+        (None, ProviderName::Auto | ProviderName::Attach) => {
+            let wanted = wanted(&plan.profile);
+            let choosing = choose::auto(LocalProvider::from_env(), docker, &wanted);
+            let (provider, reason) = runtime.block_on(choosing);
+            if !args.quiet {
+                eprintln!("  {reason}");
+            }
+            provider
+        }
+    };
     if args.dry_run {
         let chosen = runtime.block_on(provider.plan(&wanted(&plan.profile)))?;
         return dry_run(&plan, &chosen, provider.as_ref(), args.output);
@@ -257,9 +284,10 @@ fn dry_run(
             continue;
         }
         let version = choice.version.as_deref().unwrap_or("version known once it runs");
+        let note = choice.note.as_deref().map(|note| format!("; {note}")).unwrap_or_default();
         say!(
             text,
-            "  {:<12} {} ({version}), {}",
+            "  {:<12} {} ({version}), {}{note}",
             choice.component.name(),
             choice.name,
             choice.fidelity

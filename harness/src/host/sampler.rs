@@ -93,6 +93,7 @@ impl ResourceSampler {
             cpu_cores,
             rss_bytes: memory.anonymous + memory.file + memory.shared,
             write_bytes,
+            ..ResourceRow::default()
         }
     }
 }

@@ -3,7 +3,7 @@
 use odg_workloads::driver::kafka::{KafkaDriver, KafkaOptions, TopicSpec};
 use odg_workloads::endpoint::KafkaEndpoint;
 
-use super::{Answer, prefix};
+use super::{Answer, prefix, tidied};
 
 pub(super) const ASKED: &str =
     "create a topic, produce with acks=all, read the message at its offset";
@@ -11,10 +11,12 @@ pub(super) const ASKED: &str =
 pub(super) async fn probe(endpoint: &KafkaEndpoint, run: &str) -> Answer {
     let prefix = prefix(run)?;
     let kafka = KafkaDriver::new(endpoint, KafkaOptions::default(), prefix.clone())?;
-    let topic = format!("{}.topic", prefix.as_str());
+    tidied("kafka", ask(&kafka, prefix.as_str()), kafka.clean_up()).await
+}
+
+async fn ask(kafka: &KafkaDriver, prefix: &str) -> Answer {
+    let topic = format!("{prefix}.topic");
     kafka.prepare(&[TopicSpec { name: topic.clone(), partitions: 1, replication: 1 }]).await?;
     kafka.probe(&topic).await?;
-    let version = kafka.version().await?;
-    kafka.clean_up().await?;
-    Ok(format!("the message, from a broker that speaks {version}"))
+    Ok(format!("the message, from a broker that speaks version {}", kafka.version().await?))
 }

@@ -6,6 +6,7 @@
 mod kafka;
 mod minio;
 mod nats;
+pub mod platform;
 mod postgres;
 mod redis;
 
@@ -17,8 +18,10 @@ use odg_reports::record::{FeatureResult, Fidelity, Implementation, Verdict};
 use odg_workloads::driver::{DriverError, Prefix};
 use odg_workloads::endpoint::Endpoints;
 
-/// Longest that one probe may take.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest that a probe may wait for its answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest that a probe may take with connecting and with removing what it created.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// What a probe found: what was asked is fixed by the probe, this is what answered.
 type Answer = Result<String, DriverError>;
@@ -93,6 +96,32 @@ fn same<T: PartialEq + std::fmt::Debug>(
     }
     let reason = format!("found {found:?}, expected {expected:?}");
     Err(DriverError::wrong_answer(system, operation, reason))
+}
+
+/// Asks, then removes what asking created: also where the answer is wrong or does not come.
+async fn tidied<T>(
+    system: &'static str,
+    ask: impl Future<Output = Answer>,
+    remove: impl Future<Output = Result<T, DriverError>>,
+) -> Answer {
+    tidied_within(ANSWER_TIMEOUT, system, ask, remove).await
+}
+
+async fn tidied_within<T>(
+    limit: Duration,
+    system: &'static str,
+    ask: impl Future<Output = Answer>,
+    remove: impl Future<Output = Result<T, DriverError>>,
+) -> Answer {
+    let answer = match tokio::time::timeout(limit, ask).await {
+        Ok(answer) => answer,
+        Err(_) => Err(DriverError::timeout(system, "probe", limit)),
+    };
+    let removed = remove.await;
+    // The answer comes first: what went wrong there is often why the removal failed, too.
+    let answer = answer?;
+    removed?;
+    Ok(answer)
 }
 
 /// One row of the matrix.
@@ -278,6 +307,24 @@ mod tests {
         assert_eq!(kafka.ask("q", Some(&()), good).await.verdict, Verdict::Pass);
         assert_eq!(kafka.ask("q", Some(&()), bad).await.verdict, Verdict::Fail);
         assert_eq!(kafka.ask("q", None, good).await.verdict, Verdict::Fail);
+    }
+
+    #[tokio::test]
+    async fn what_a_probe_created_is_removed_whatever_it_is_answered() {
+        let removals = std::cell::Cell::new(0);
+        let remove = async || {
+            removals.set(removals.get() + 1);
+            Ok::<(), DriverError>(())
+        };
+        let limit = Duration::from_millis(20);
+        assert!(tidied_within(limit, "x", good(&()), remove()).await.is_ok());
+        assert!(tidied_within(limit, "x", bad(&()), remove()).await.is_err());
+        let silent = std::future::pending();
+        let error = tidied_within(limit, "x", silent, remove()).await.unwrap_err();
+        assert_eq!(error.kind(), odg_workloads::driver::ErrorKind::Timeout);
+        assert_eq!(removals.get(), 3);
+        let left = async { Err::<(), _>(DriverError::wrong_answer("x", "remove", "still there")) };
+        assert!(tidied_within(limit, "x", good(&()), left).await.is_err());
     }
 
     #[tokio::test]

@@ -6,15 +6,19 @@ use bytes::Bytes;
 use odg_workloads::driver::nats::{NatsDriver, StreamSpec};
 use odg_workloads::endpoint::NatsEndpoint;
 
-use super::{Answer, prefix, same};
+use super::{Answer, prefix, same, tidied};
 
 pub(super) const ASKED: &str = "store a message in a stream twice under one id, consume it once";
 
 pub(super) async fn probe(endpoint: &NatsEndpoint, run: &str) -> Answer {
     let prefix = prefix(run)?;
     let nats = NatsDriver::connect(endpoint, prefix.clone()).await?;
-    let stream = format!("{}-stream", prefix.as_str());
-    let subject = format!("{}.subject", prefix.as_str());
+    tidied("nats", ask(&nats, prefix.as_str()), nats.clean_up()).await
+}
+
+async fn ask(nats: &NatsDriver, prefix: &str) -> Answer {
+    let stream = format!("{}-stream", prefix);
+    let subject = format!("{}.subject", prefix);
     let spec =
         StreamSpec { name: stream.clone(), subjects: vec![subject.clone()], max_bytes: 1 << 20 };
     nats.prepare(&spec).await?;
@@ -27,6 +31,5 @@ pub(super) async fn probe(endpoint: &NatsEndpoint, run: &str) -> Answer {
     same(messages.len(), 1, "nats", "count the messages delivered")?;
     same(messages.first().map(|m| m.payload()), Some(&body), "nats", "compare the message")?;
     consumer.ack_all(&messages).await?;
-    nats.clean_up().await?;
     Ok(format!("one message, from NATS {}", nats.version()))
 }

@@ -11,12 +11,10 @@ pub(super) const ASKED: &str = "create a schema, commit a row, read it back on a
 pub(super) async fn probe(endpoint: &PostgresEndpoint, run: &str) -> Answer {
     let prefix = Prefix::new(format!("odgbench_{run}_probe"))?;
     let writer = PostgresDriver::connect(endpoint, PoolSize { min: 1, max: 1 }, &prefix).await?;
-    let answer = ask(endpoint, &prefix, &writer).await;
-    let dropped = writer.drop_schema().await;
+    let asked = ask(endpoint, &prefix, &writer);
+    let answer = super::tidied("postgresql", asked, writer.drop_schema()).await;
     writer.close().await;
-    let answer = answer?;
-    dropped?;
-    Ok(answer)
+    answer
 }
 
 async fn ask(

@@ -76,6 +76,9 @@ pub enum ProviderError {
         /// Bytes needed.
         needed_bytes: u64,
     },
+    /// A container engine, an image or a container.
+    #[error(transparent)]
+    Docker(#[from] super::docker::DockerError),
     /// The system refused a file, a port or a process.
     #[error("cannot {what}: {source}")]
     Io {

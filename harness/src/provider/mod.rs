@@ -4,10 +4,16 @@
 //! side effects) and starts them ([`Provider::start`]). What it hands over is a [`Stack`]: where each component
 //! answers, what answered, and the means to watch it, disturb it and stop it.
 
+mod answer;
 pub mod attach;
+pub mod choose;
 pub mod disk;
+pub mod docker;
 mod error;
 pub mod local;
+mod password;
+mod ports;
+mod ready;
 mod stack;
 
 use std::path::PathBuf;

@@ -6,8 +6,12 @@ use std::path::Path;
 use futures::future::BoxFuture;
 use nix::sys::signal::Signal;
 use odg_profiles::Component;
-use odg_reports::record::Implementation;
+use odg_reports::record::{Implementation, ResourceRow};
 use odg_workloads::endpoint::Endpoints;
+
+/// The way that data flows: what feeds the others first, the database that all is registered in last.
+pub(in crate::provider) const STOP_ORDER: [Component; 5] =
+    [Component::Kafka, Component::Nats, Component::Minio, Component::Redis, Component::Postgresql];
 
 /// A component that ended while it was needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +30,14 @@ pub trait Control: Send {
     fn stop(self: Box<Self>) -> BoxFuture<'static, Vec<String>>;
     /// The first component found to have ended by itself.
     fn died(&mut self) -> Option<Death>;
-    /// All processes of each component; empty for what runs inside this process.
+    /// All processes of each component; empty for what runs inside this process or in a container.
     fn processes(&self) -> Vec<(Component, Vec<i32>)>;
+    /// What each component uses at the moment `t_s` (seconds since the run's epoch), where the provider counts
+    /// it itself; empty where [`Control::processes`] tells.
+    fn resources(&self, t_s: f64) -> Vec<ResourceRow> {
+        let _ = t_s;
+        Vec::new()
+    }
     /// Directory of `<component>.log`.
     fn log_dir(&self) -> &Path;
     /// Directory in which the components keep their data.
@@ -74,6 +84,12 @@ impl Stack {
     /// All processes of each component, the children of its server included.
     pub fn processes(&self) -> Vec<(Component, Vec<i32>)> {
         self.control.processes()
+    }
+
+    /// What each component uses at the moment `t_s` (seconds since the run's epoch), where the provider counts
+    /// it itself; empty where [`Stack::processes`] tells.
+    pub fn resources(&self, t_s: f64) -> Vec<ResourceRow> {
+        self.control.resources(t_s)
     }
 
     /// Directory of `<component>.log`.

@@ -344,6 +344,9 @@ fn marks_and_warnings(record: &mut RunRecord, outcome: &DayOutcome) {
             "look into logs/ of the bus",
         );
     }
+    for error in &outcome.leftovers {
+        warn(record, "leftovers", error.to_string(), "remove what carries the run's name by hand");
+    }
     let cores = f64::from(record.host.cores.max(1));
     let used: f64 = record.resources.iter().map(|r| r.cpu_cores_mean).sum();
     if used > BUSY * cores {

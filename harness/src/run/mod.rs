@@ -3,6 +3,7 @@
 pub mod assemble;
 pub mod label;
 pub mod monitor;
+pub mod platform;
 pub mod progress;
 pub mod request;
 pub mod session;

@@ -118,7 +118,8 @@ impl Monitor {
             .into_iter()
             .map(|(component, pids)| (component.name().to_owned(), pids))
             .collect();
-        let resources = self.sampler.sample(t_s, &groups);
+        let mut resources = stack.resources(t_s);
+        resources.extend(self.sampler.sample(t_s, &groups));
         writer.resources(&resources)?;
         for ((total, outside), c) in self.totals.iter_mut().zip(&mut self.outside).zip(&collected) {
             total.merge(&c.measured);

@@ -8,11 +8,13 @@ use odg_reports::record::{RunConfig, Warning};
 use odg_workloads::day::Carries;
 use odg_workloads::day::load::{Load, Offered};
 use odg_workloads::driver::kafka::KafkaOptions;
+use odg_workloads::governance::DECISIONS_PER_S;
 use odg_workloads::payload::Pool;
 use odg_workloads::schedule::{Arrivals, DAY_S, DaySlice};
 use sha2::{Digest, Sha256};
 
 use crate::exit::Failure;
+use crate::host;
 
 /// Measured part of a run without `--duration`.
 pub const DURATION: Duration = Duration::from_secs(60);
@@ -62,6 +64,8 @@ pub struct RunRequest {
     pub warmup: Option<Duration>,
     /// Seed.
     pub seed: u64,
+    /// Decisions per second that the platform's own services are offered, instead of the usual.
+    pub decisions_per_s: Option<f64>,
     /// Most bytes of events per second, on average; scales the load down to it.
     pub max_rate: Option<f64>,
     /// Ask and list only: nothing is created, and no load offered.
@@ -79,7 +83,12 @@ pub enum Brings {
     /// All that the profile promises.
     Everything,
     /// These, and nothing else.
-    Only(Carries),
+    Only {
+        /// Those that carry the day workload.
+        carries: Carries,
+        /// Whether some of the platform's own services are there, which have a workload of their own.
+        services: bool,
+    },
 }
 
 /// A run, ready to be started or printed.
@@ -103,6 +112,8 @@ pub struct RunPlan {
     pub strict: bool,
     /// Kafka client settings.
     pub kafka: KafkaOptions,
+    /// Decisions per second that the platform's own services are offered, where they are there.
+    pub decisions_per_s: f64,
     /// Mean load ÷ the profile's daily volume, whatever made the difference.
     pub load_factor: f64,
     /// For the record.
@@ -204,8 +215,8 @@ impl RunRequest {
                 "choose the profile with `odg-bench profiles recommend --volume …`",
             ));
         }
-        if shared && cores < profile.resources.vcpu {
-            marks.push(format!("host {cores} of {} vCPU", profile.resources.vcpu));
+        if shared {
+            marks.extend(host::scaled_mark(cores, host::memory_bytes(), &profile.resources));
         }
         marks.extend(self.subset(&profile));
         if cfg!(debug_assertions) {
@@ -246,7 +257,7 @@ impl RunRequest {
             offered_events_per_s: offered.events_per_s,
             hash: String::new(),
         };
-        config.hash = hash(&profile, &config);
+        config.hash = hash(&profile, &config, self.decisions_per_s);
         Ok(RunPlan {
             profile,
             load,
@@ -256,11 +267,13 @@ impl RunRequest {
             replication: match self.brings {
                 Brings::Everything => 1,
                 // As many copies as that deployment keeps: fewer may be refused by its writes.
-                Brings::Only(_) => -1,
+                Brings::Only { .. } => -1,
             },
             read_only: self.read_only,
             strict: self.strict,
             kafka,
+            // A load that is scaled down is scaled down for every system; no volume raises this one.
+            decisions_per_s: self.decisions_per_s.unwrap_or(DECISIONS_PER_S * load.scale.min(1.0)),
             load_factor,
             config,
             marks,
@@ -273,12 +286,12 @@ impl RunRequest {
         let promised = promised(profile);
         match self.brings {
             Brings::Everything => runnable(profile).map(|()| promised),
-            Brings::Only(given) => {
+            Brings::Only { carries: given, services } => {
                 let carries = promised.and(given);
-                if carries == Carries::NOTHING && !self.read_only {
+                if carries == Carries::NOTHING && !services && !self.read_only {
                     return Err(Failure::usage(format!(
                         "none of the endpoints is a component that profile {} promises and that \
-                         carries load; give at least one of postgres, redis, nats, kafka and s3",
+                         carries load; give at least one of them",
                         profile.name
                     )));
                 }
@@ -289,7 +302,7 @@ impl RunRequest {
 
     /// The mark of a stack that lacks components that the profile promises.
     fn subset(&self, profile: &Profile) -> Option<String> {
-        let Brings::Only(given) = self.brings else { return None };
+        let Brings::Only { carries: given, .. } = self.brings else { return None };
         let promised = promised(profile);
         let missing: Vec<String> = [
             (promised.postgres && !given.postgres, Component::Postgresql),
@@ -452,152 +465,14 @@ fn kafka_settings(profile: &Profile) -> Result<KafkaSettings, Failure> {
 }
 
 /// SHA-256 over the profile and everything that shapes the load.
-fn hash(profile: &Profile, config: &RunConfig) -> String {
-    let shaped = serde_json::json!({ "profile": profile, "config": config });
+fn hash(profile: &Profile, config: &RunConfig, decisions_per_s: Option<f64>) -> String {
+    let mut shaped = serde_json::json!({ "profile": profile, "config": config });
+    if let Some(rate) = decisions_per_s {
+        shaped["decisions_per_s"] = rate.into();
+    }
     let digest = Sha256::digest(shaped.to_string().as_bytes());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn request(profile: &str) -> RunRequest {
-        RunRequest {
-            profile: profile.into(),
-            volume: None,
-            scale: Scale::Auto,
-            arrivals: None,
-            window: None,
-            speedup: 1.0,
-            duration: None,
-            warmup: None,
-            seed: 1,
-            max_rate: None,
-            read_only: false,
-            strict: false,
-            brings: Brings::Everything,
-        }
-    }
-
-    #[test]
-    fn small_runs_unscaled_on_two_cores_and_offers_a_terabyte_a_day() {
-        let plan = request("small").plan(2, true).unwrap();
-        assert_eq!(plan.load.scale, 1.0);
-        assert!((plan.offered.bytes_per_s / 1e6 - 11.574).abs() < 0.01);
-        assert!(plan.marks.iter().any(|m| m == "host 2 of 16 vCPU"), "{:?}", plan.marks);
-        assert!(plan.config.scale_reason.is_none());
-    }
-
-    #[test]
-    fn medium_on_two_cores_is_scaled_and_says_so_everywhere() {
-        let plan = request("medium").plan(2, true).unwrap();
-        assert!(plan.load.scale < 0.5);
-        assert!(plan.marks.iter().any(|m| m.starts_with("scaled load")));
-        assert!(plan.config.scale_reason.is_some());
-        assert!(plan.warnings.iter().any(|w| w.code == "scaled-load"));
-        let forced = RunRequest { scale: Scale::Fixed(1.0), ..request("medium") };
-        assert_eq!(forced.plan(2, true).unwrap().load.scale, 1.0);
-    }
-
-    #[test]
-    fn a_rate_limit_scales_the_load_down_to_it_and_never_up() {
-        let limited =
-            RunRequest { max_rate: Some(1e6), ..request("small") }.plan(64, false).unwrap();
-        assert!(limited.offered.bytes_per_s <= 1e6 && limited.offered.bytes_per_s > 0.9e6);
-        assert!(limited.marks.iter().any(|m| m.starts_with("scaled load")), "{:?}", limited.marks);
-        assert!(limited.config.scale_reason.unwrap().contains("--max-rate"));
-        let above = RunRequest { max_rate: Some(1e9), ..request("small") }.plan(64, false).unwrap();
-        assert_eq!((above.load.scale, above.config.scale_reason), (1.0, None));
-    }
-
-    #[test]
-    fn a_subset_carries_what_is_promised_and_given_and_says_what_is_missing() {
-        let given = Carries { kafka: false, s3: false, ..Carries::ALL };
-        let asked = RunRequest { brings: Brings::Only(given), ..request("small") };
-        let plan = asked.plan(64, false).unwrap();
-        assert_eq!(plan.load.carries, given);
-        assert!(plan.marks.contains(&"subset: no minio, no kafka".to_owned()), "{:?}", plan.marks);
-        let dev = RunRequest { brings: Brings::Only(Carries::ALL), ..request("dev") };
-        let dev = dev.plan(64, false).unwrap();
-        assert!(!dev.load.carries.kafka, "dev promises none, so none is loaded");
-        let nothing = RunRequest { brings: Brings::Only(Carries::NOTHING), ..request("small") };
-        assert_eq!(nothing.plan(64, false).unwrap_err().code, crate::exit::USAGE);
-    }
-
-    #[test]
-    fn a_run_that_only_reads_offers_nothing() {
-        let asked = RunRequest { read_only: true, ..request("small") };
-        let plan = asked.plan(64, false).unwrap();
-        assert_eq!(plan.offered.operations_per_s(), 0.0);
-        assert!(plan.marks.contains(&"read-only".to_owned()), "{:?}", plan.marks);
-    }
-
-    #[test]
-    fn a_window_implies_the_day_curve_and_sets_the_length() {
-        let asked = RunRequest {
-            window: Some((8.0 * 3600.0, 9.0 * 3600.0)),
-            speedup: 60.0,
-            ..request("small")
-        };
-        let plan = asked.plan(2, true).unwrap();
-        assert_eq!(plan.config.arrivals, "day");
-        assert_eq!(plan.config.window.as_deref(), Some("08:00-09:00"));
-        assert_eq!(plan.config.duration_s, 30.0);
-    }
-
-    #[test]
-    fn a_load_other_than_the_daily_volume_is_marked_whatever_made_it_so() {
-        let slower = RunRequest { speedup: 0.5, ..request("small") };
-        let volume = Some("250GB/day".parse().unwrap());
-        let smaller = RunRequest { volume, ..request("small") };
-        let both = RunRequest { scale: Scale::Fixed(2.0), volume, ..request("small") };
-        for (asked, mark) in [(slower, "×0.5"), (smaller, "×0.25"), (both, "×0.5")] {
-            let plan = asked.plan(2, true).unwrap();
-            assert!(plan.marks.contains(&format!("scaled load {mark}")), "{:?}", plan.marks);
-        }
-        assert!(request("small").plan(2, true).unwrap().marks.iter().all(|m| !m.contains("load")));
-    }
-
-    #[test]
-    fn options_that_contradict_each_other_are_refused_in_one_line() {
-        let window = Some((0.0, 600.0));
-        for bad in [
-            RunRequest { window, arrivals: Some("poisson".into()), ..request("small") },
-            RunRequest { window, speedup: 100.0, ..request("small") },
-            RunRequest { window, speedup: 1e-15, ..request("small") },
-            RunRequest { window, duration: Some(Duration::from_secs(1200)), ..request("small") },
-            request("smal"),
-        ] {
-            let failure = bad.plan(2, true).unwrap_err();
-            assert_eq!(failure.code, crate::exit::USAGE);
-            assert!(!failure.message.contains('\n'), "{failure}");
-        }
-    }
-
-    #[test]
-    fn documented_kafka_tuning_reaches_the_client() {
-        assert_eq!(request("medium").plan(64, true).unwrap().partitions, 10);
-        let large = request("large").plan(256, true).unwrap();
-        assert_eq!(large.kafka.linger, Duration::from_millis(10));
-        assert_eq!(large.kafka.queue_kbytes, 65_536);
-    }
-
-    #[test]
-    fn the_hash_changes_with_anything_that_shapes_the_load() {
-        let base = request("small").plan(2, true).unwrap().config.hash;
-        assert_eq!(base, request("small").plan(2, true).unwrap().config.hash);
-        let seed = RunRequest { seed: 2, ..request("small") };
-        let slower = RunRequest { scale: Scale::Fixed(0.5), ..request("small") };
-        for other in [seed, slower, request("dev")] {
-            assert_ne!(base, other.plan(2, true).unwrap().config.hash);
-        }
-    }
-
-    #[test]
-    fn scales_are_rounded_down_to_two_figures() {
-        assert_eq!(round_down(0.2073), 0.20);
-        assert_eq!(round_down(0.0199), 0.019);
-        assert_eq!(round_down(0.999), 0.99);
-    }
-}
+mod tests;

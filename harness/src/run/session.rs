@@ -24,11 +24,12 @@ use time::macros::format_description;
 use super::assemble::{self, Measured};
 use super::label;
 use super::monitor::Monitor;
+use super::platform;
 use super::progress::{Progress, Style};
 use super::request::RunPlan;
 use crate::exit::{self, Failure};
 use crate::host;
-use crate::probes::{Asking, probe_all};
+use crate::probes::{Asking, platform::services, probe_all};
 use crate::provider::{Death, Provider, Stack, StartOptions, disk};
 
 /// How long the generator's ceiling is measured before each run.
@@ -222,8 +223,15 @@ async fn load(
         prepared = prepare(parts, stack, record, &mut writer, progress) => prepared?,
         () = parts.interrupts.first() => return Err(Failure::interrupted("before the load began")),
     };
-    let (running, recorder) = running;
-    measure(parts, stack, record, writer, progress, running, &recorder).await
+    measure(parts, stack, record, writer, progress, running).await
+}
+
+/// The load, started.
+struct Loading {
+    day: Running,
+    /// The platform's own services, where they are there.
+    services: Option<platform::UnderWay>,
+    recorder: Arc<Recorder>,
 }
 
 /// Probes the stack, creates what the run needs, and starts the load.
@@ -233,7 +241,7 @@ async fn prepare(
     record: &mut RunRecord,
     writer: &mut RunWriter,
     progress: &Progress,
-) -> Result<(Running, Arc<Recorder>), Failure> {
+) -> Result<Loading, Failure> {
     let plan = parts.plan;
     progress.step("probing every component");
     let asking = Asking {
@@ -244,6 +252,9 @@ async fn prepare(
     };
     record.features =
         probe_all(&plan.profile, &stack.endpoints, &stack.implementations, &asking).await;
+    let own = &stack.endpoints.platform;
+    let rows = services(&plan.profile, own, &stack.implementations, parts.label).await;
+    record.features.extend(rows);
     for finding in &record.features {
         writer.journal(&JournalLine::Finding(finding.clone())).map_err(Failure::record)?;
     }
@@ -255,11 +266,27 @@ async fn prepare(
         partitions: plan.partitions,
         replication: plan.replication,
         kafka: plan.kafka,
+        beside: platform::beside(own, plan),
     };
     let day = Day::prepare(&stack.endpoints, day_options).await.map_err(Failure::stack)?;
     let recorder = day.recorder();
-    let running = day.start().await.map_err(Failure::stack)?;
-    Ok((running, recorder))
+    let services =
+        platform::Prepared::new(stack, plan, parts.label).await.map_err(Failure::stack)?;
+    let day = match day.start().await {
+        Ok(day) => day,
+        Err(error) => {
+            if let Some(services) = services {
+                services.abandon().await;
+            }
+            return Err(Failure::stack(error));
+        }
+    };
+    let started = services.map(|services| services.start(&recorder, day.clock())).transpose();
+    let services = started.map_err(Failure::stack)?;
+    if services.is_some() {
+        record.marks.push(format!("governance load of {} decisions/s", plan.decisions_per_s));
+    }
+    Ok(Loading { day, services, recorder })
 }
 
 /// Watches the load to its end, drains, and completes the record.
@@ -269,10 +296,11 @@ async fn measure(
     record: &mut RunRecord,
     mut writer: RunWriter,
     progress: &mut Progress,
-    running: Running,
-    recorder: &Arc<Recorder>,
+    loading: Loading,
 ) -> Result<RunWriter, Failure> {
     let plan = parts.plan;
+    let Loading { day: running, services, recorder } = loading;
+    let recorder = &recorder;
     let clock = running.clock();
     let objectives = plan.profile.objectives.iter();
     let thresholds = objectives.map(|o| (recorder.find(&o.operation), o.threshold_ns)).collect();
@@ -289,7 +317,7 @@ async fn measure(
     progress.finish();
     progress.step(&format!("draining, for at most {} s", drain.as_secs()));
     let mut written = Ok(());
-    let outcome = running
+    let mut outcome = running
         .finish(drain, || {
             if monitor.is_due() && written.is_ok() {
                 written = monitor.tick(&mut writer, stack);
@@ -311,6 +339,17 @@ async fn measure(
         })
         .await;
     written.map_err(Failure::record)?;
+    if let Some(services) = services {
+        progress.step("asking the platform what became of its decisions");
+        let patience = if state == RunState::Complete { drain } else { SHORT_DRAIN };
+        let mut left =
+            services.finish(stack, parts.label, patience, parts.interrupts.first()).await;
+        left.add_to(&mut outcome);
+        for finding in &left.findings {
+            writer.journal(&JournalLine::Finding(finding.clone())).map_err(Failure::record)?;
+        }
+        record.features.append(&mut left.findings);
+    }
     monitor.tick(&mut writer, stack).map_err(Failure::record)?;
     record.finished_at = OffsetDateTime::now_utc().format(&Rfc3339).ok();
     let measured = Measured {

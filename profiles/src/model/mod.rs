@@ -20,6 +20,7 @@ pub use resources::{
 pub use services::{Autoscaling, Quantities, Service};
 
 use crate::component::{Component, Presence};
+use crate::image::ImageReference;
 use crate::provenance::Provenance;
 use crate::rows::Row;
 
@@ -50,6 +51,12 @@ pub struct Profile {
     pub limitations: Vec<String>,
     /// The platform's own services.
     pub services: BTreeMap<String, Service>,
+    /// Container image of each component, for a provider that starts containers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub images: BTreeMap<Component, ImageReference>,
+    /// CPU and memory that each component may use. A component that is not named has no limit.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<Component, Quantities>,
     /// Persistent volumes.
     pub storage: Storage,
     /// High availability over zones.

@@ -68,4 +68,4 @@ macro_rules! serde_as_text {
         }
     };
 }
-use serde_as_text;
+pub(crate) use serde_as_text;

@@ -85,6 +85,9 @@ pub(super) struct Resource {
     cpu_max: String,
     rss: String,
     written: String,
+    read: String,
+    received: String,
+    sent: String,
 }
 
 #[derive(Serialize)]
@@ -244,6 +247,11 @@ fn kinds(o: &OperationSummary) -> String {
     parts.join("; ")
 }
 
+/// Bytes, or a dash where nobody counted them.
+fn known(counted: Option<u64>) -> String {
+    counted.map_or_else(|| "–".to_owned(), |n| bytes(n as f64))
+}
+
 pub(super) fn resources(r: &RunRecord) -> Vec<Resource> {
     r.resources
         .iter()
@@ -255,6 +263,9 @@ pub(super) fn resources(r: &RunRecord) -> Vec<Resource> {
             cpu_max: rate(x.cpu_cores_max),
             rss: memory(x.rss_max_bytes),
             written: bytes(x.write_bytes as f64),
+            read: known(x.read_bytes),
+            received: known(x.received_bytes),
+            sent: known(x.sent_bytes),
         })
         .collect()
 }

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use super::OperationHistograms;
 use crate::error::RecordError;
 use crate::record::{RunRecord, SCHEMA_VERSION, SeriesRow};
+use crate::stats::Counts;
 use crate::store::{Kind, hlog, series};
 
 #[derive(Deserialize)]
@@ -117,6 +118,53 @@ pub(super) fn hlog(
     notes: &mut Vec<String>,
 ) -> Result<BTreeMap<String, OperationHistograms>, RecordError> {
     let mut merged: BTreeMap<String, OperationHistograms> = BTreeMap::new();
+    each_interval(
+        path,
+        notes,
+        |_| true,
+        |operation, kind, histogram| {
+            if !merged.contains_key(operation) {
+                let fresh = empty().ok_or("no histogram can be made")?;
+                let both = OperationHistograms { response: fresh.clone(), service: fresh };
+                merged.insert(operation.to_owned(), both);
+            }
+            let Some(both) = merged.get_mut(operation) else { return Ok(()) };
+            let sum = match kind {
+                Kind::Response => &mut both.response,
+                Kind::Service => &mut both.service,
+            };
+            sum.add(histogram).map_err(|e| format!("histogram cannot be merged ({e})"))
+        },
+    )?;
+    Ok(merged)
+}
+
+/// What each interval of the measured part recorded of response times, by operation, in order of time.
+pub(super) fn response_intervals(
+    path: &Path,
+    notes: &mut Vec<String>,
+) -> Result<BTreeMap<String, Vec<Counts>>, RecordError> {
+    let mut intervals: BTreeMap<String, Vec<Counts>> = BTreeMap::new();
+    let response = |kind| matches!(kind, Kind::Response);
+    each_interval(path, notes, response, |operation, _, histogram| {
+        let counts = histogram
+            .iter_recorded()
+            .map(|v| (v.value_iterated_to(), v.count_since_last_iteration()))
+            .collect();
+        intervals.entry(operation.to_owned()).or_default().push(counts);
+        Ok(())
+    })?;
+    Ok(intervals)
+}
+
+/// Calls `each` with operation, kind and histogram of every interval of the measured part whose kind is
+/// `wanted`, in file order.
+fn each_interval(
+    path: &Path,
+    notes: &mut Vec<String>,
+    wanted: impl Fn(Kind) -> bool,
+    mut each: impl FnMut(&str, Kind, &Histogram<u64>) -> Result<(), String>,
+) -> Result<(), RecordError> {
     let mut deserializer = Deserializer::new();
     lines(path, |number, line, whole| {
         if !whole {
@@ -140,25 +188,17 @@ pub(super) fn hlog(
         let Some((operation, kind)) = split_tag(tag) else {
             return Err(wrong(format!("tag {tag:?} names no operation and kind")));
         };
+        if !wanted(kind) {
+            return Ok(());
+        }
         let bytes = STANDARD
             .decode(interval.encoded_histogram())
             .map_err(|e| wrong(format!("histogram is not base64 ({e})")))?;
         let histogram: Histogram<u64> = deserializer
             .deserialize(&mut bytes.as_slice())
             .map_err(|e| wrong(format!("histogram cannot be decoded ({e})")))?;
-        if !merged.contains_key(operation) {
-            let fresh = empty().ok_or_else(|| wrong("no histogram can be made".to_owned()))?;
-            let both = OperationHistograms { response: fresh.clone(), service: fresh };
-            merged.insert(operation.to_owned(), both);
-        }
-        let Some(both) = merged.get_mut(operation) else { return Ok(()) };
-        let sum = match kind {
-            Kind::Response => &mut both.response,
-            Kind::Service => &mut both.service,
-        };
-        sum.add(&histogram).map_err(|e| wrong(format!("histogram cannot be merged ({e})")))
-    })?;
-    Ok(merged)
+        each(operation, kind, &histogram).map_err(wrong)
+    })
 }
 
 fn split_tag(tag: &str) -> Option<(&str, Kind)> {

@@ -11,6 +11,7 @@ use hdrhistogram::Histogram;
 
 use crate::error::RecordError;
 use crate::record::{ResourceRow, RunRecord, SeriesRow};
+use crate::stats::Counts;
 use crate::store::{JOURNAL, LATENCY_LOG, RUN_JSON, SERIES};
 use crate::summary;
 
@@ -21,6 +22,13 @@ pub struct OperationHistograms {
     pub response: Histogram<u64>,
     /// End − actual start.
     pub service: Histogram<u64>,
+}
+
+/// A run as comparison reads it.
+pub(crate) struct Intervals {
+    pub(crate) record: RunRecord,
+    pub(crate) series: Vec<SeriesRow>,
+    pub(crate) response: BTreeMap<String, Vec<Counts>>,
 }
 
 /// A run as read from its directory.
@@ -92,6 +100,22 @@ impl Run {
             None => rebuild::record(&journal_path, journal, &series, &resources, &histograms)?,
         };
         Ok(Self { dir: dir.to_path_buf(), record, series, resources, histograms, notes })
+    }
+
+    /// Reads what [`crate::compare`] needs of a run that ended in order: the record, the series, and what each
+    /// interval of the measured part recorded of response times, by operation.
+    ///
+    /// # Errors
+    /// As [`Run::open`]; also where `run.json`, `series.csv` or `latency.hlog` is missing.
+    pub(crate) fn intervals(dir: &Path) -> Result<Intervals, RecordError> {
+        if !dir.is_dir() {
+            return Err(RecordError::NotADirectory { path: dir.to_path_buf() });
+        }
+        let mut notes = Vec::new();
+        let record = files::run_json(&dir.join(RUN_JSON))?;
+        let series = files::series(&dir.join(SERIES), &mut notes)?;
+        let response = files::response_intervals(&dir.join(LATENCY_LOG), &mut notes)?;
+        Ok(Intervals { record, series, response })
     }
 
     /// Length of the measured part in seconds, see [`summary::measured_s`]; 0 where nothing was.

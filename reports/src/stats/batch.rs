@@ -6,13 +6,17 @@
 //! the analysis of simulation output", for 10 to 30 batches being enough.
 //!
 //! Assumption: the series is stationary (warm-up cut off), and longer than its correlation by far.
-//! From 32 batches on, neighbouring batches are joined while their lag-1 correlation is still
-//! seen, down to 8: a strongly correlated series gets fewer, longer batches and a wider interval.
+//! From at most 32 batches of at least 12 values on (of fewer than 96 values, from 8 shorter ones), neighbouring batches are joined while their
+//! lag-1 correlation is still seen, down to 8: a strongly correlated series gets fewer, longer
+//! batches and a wider interval.
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 const MOST_BATCHES: usize = 32;
 const FEWEST_BATCHES: usize = 8;
+/// Values in a batch, where the series is long enough: with a lag-1 correlation of 0.5 the variance of the mean
+/// is then a tenth too small, and the 95 % interval covers 94 %.
+const SHORTEST_BATCH: usize = 12;
 
 /// A mean with its 95 % confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,6 +25,10 @@ pub struct MeanCi {
     pub mean: f64,
     /// Half-width of the 95 % interval around it, same unit.
     pub half_width95: f64,
+    /// Variance of the mean, in the square of that unit.
+    pub variance: f64,
+    /// Degrees of freedom behind the variance.
+    pub df: f64,
     /// Independent samples that would give the same variance of the mean; at most the series'
     /// length.
     pub effective_n: f64,
@@ -35,28 +43,50 @@ pub fn batch_means(series: &[f64]) -> Option<MeanCi> {
     }
     let n = series.len() as f64;
     let overall = mean(series);
-    let mut batches = MOST_BATCHES;
-    while batches > FEWEST_BATCHES && series.len() / batches < 2 {
-        batches /= 2;
-    }
-    let mut means = means_of(series, batches);
-    // 0.84 standard errors of a lag-1 correlation (one-sided 20 %): joining too often only widens
-    // the interval, joining too rarely makes it lie.
-    while batches > FEWEST_BATCHES && lag1(&means) > 0.84 / (batches as f64).sqrt() {
-        batches /= 2;
-        means = means_of(series, batches);
-    }
-    let k = batches as f64;
+    let means = independent_batches(series);
+    let k = means.len() as f64;
     let variance_of_mean = variance(&means) / k;
     let t = StudentsT::new(0.0, 1.0, k - 1.0).ok()?.inverse_cdf(0.975);
     let effective_n =
         if variance_of_mean > 0.0 { (variance(series) / variance_of_mean).min(n) } else { n };
-    Some(MeanCi { mean: overall, half_width95: t * variance_of_mean.sqrt(), effective_n })
+    Some(MeanCi {
+        mean: overall,
+        half_width95: t * variance_of_mean.sqrt(),
+        variance: variance_of_mean,
+        df: k - 1.0,
+        effective_n,
+    })
+}
+
+/// How many batches `series` is cut into so that neighbours show no correlation any more, at least 8 and at
+/// most 32; `None` with fewer than 16 values or with one that is not finite.
+#[must_use]
+pub fn batch_count(series: &[f64]) -> Option<usize> {
+    let usable = series.len() >= 2 * FEWEST_BATCHES && series.iter().all(|v| v.is_finite());
+    usable.then(|| independent_batches(series).len())
+}
+
+/// The indices of batch `i` of `k` in a series of `n`.
+pub(crate) fn batch_range(n: usize, k: usize, i: usize) -> std::ops::Range<usize> {
+    i * n / k..(i + 1) * n / k
+}
+
+/// Batch means, joined until neighbours show no correlation any more.
+fn independent_batches(series: &[f64]) -> Vec<f64> {
+    let mut batches = (series.len() / SHORTEST_BATCH).clamp(FEWEST_BATCHES, MOST_BATCHES);
+    let mut means = means_of(series, batches);
+    // 0.84 standard errors of a lag-1 correlation (one-sided 20 %): joining too often only widens
+    // the interval, joining too rarely makes it lie.
+    while batches > FEWEST_BATCHES && lag1(&means) > 0.84 / (batches as f64).sqrt() {
+        batches = (batches / 2).max(FEWEST_BATCHES);
+        means = means_of(series, batches);
+    }
+    means
 }
 
 /// Means of `k` batches of lengths that differ by at most one.
 fn means_of(series: &[f64], k: usize) -> Vec<f64> {
-    (0..k).map(|i| mean(&series[i * series.len() / k..(i + 1) * series.len() / k])).collect()
+    (0..k).map(|i| mean(&series[batch_range(series.len(), k, i)])).collect()
 }
 
 fn mean(values: &[f64]) -> f64 {

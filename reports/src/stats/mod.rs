@@ -2,12 +2,20 @@
 
 mod batch;
 mod binomial;
+mod bootstrap;
 mod cluster;
+mod difference;
+mod holm;
 mod percentile;
+#[cfg(test)]
+mod synthetic;
 
-pub use batch::{MeanCi, batch_means};
+pub use batch::{MeanCi, batch_count, batch_means};
 pub use binomial::{lower_tail, upper_tail};
+pub use bootstrap::{Counts, ln_percentile};
 pub use cluster::design_effect;
+pub use difference::{Difference, Estimate, difference};
+pub use holm::holm;
 pub use percentile::{
     Claim, claim, over_threshold, percentile_upper_bound, samples_needed, samples_needed_at,
 };

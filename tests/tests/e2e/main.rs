@@ -1,7 +1,9 @@
 //! The real program against real servers. Each test names the promise that it guards.
 
 mod attach;
+mod docker;
 mod failures;
 mod fakes;
+mod governance;
 mod open_loop;
 mod runs;

@@ -13,6 +13,7 @@ use super::publish::Kept;
 use super::register::Totals;
 use super::running::{LOOK, Pipeline, Running, Stored};
 use super::verify;
+use crate::driver::DriverError;
 use crate::ledger::Hop;
 use crate::littles_law::InFlightMeans;
 
@@ -43,6 +44,8 @@ pub struct DayOutcome {
     pub connection_failures: u64,
     /// Whether everything drained before the deadline.
     pub drained: bool,
+    /// What workloads beside this one could not take back.
+    pub leftovers: Vec<DriverError>,
 }
 
 impl Running {
@@ -192,6 +195,7 @@ impl Running {
             consumer_errors,
             connection_failures: kafka + nats,
             drained,
+            leftovers: Vec::new(),
         }
     }
 }

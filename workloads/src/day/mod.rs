@@ -20,7 +20,7 @@ mod ingest;
 pub mod load;
 pub mod names;
 pub mod operations;
-mod pacing;
+pub(crate) mod pacing;
 mod promote;
 mod publish;
 mod reads;
@@ -52,7 +52,7 @@ use crate::driver::DriverError;
 use crate::driver::kafka::KafkaOptions;
 use crate::endpoint::Endpoints;
 use crate::payload::Pool;
-use crate::recorder::Recorder;
+use crate::recorder::{Operation, Recorder};
 
 /// What a run of the day workload is asked to do.
 #[derive(Debug, Clone)]
@@ -69,6 +69,8 @@ pub struct DayOptions {
     pub replication: i32,
     /// Producer and consumer settings.
     pub kafka: KafkaOptions,
+    /// Operations of workloads that run beside this one and record with it.
+    pub beside: Vec<Operation>,
 }
 
 /// A prepared day workload.
@@ -102,7 +104,8 @@ impl Day {
         let catalog = Arc::new(Catalog::default());
         let clients =
             Clients::prepare(endpoints, &names, options.kafka, sizes, &catalog, &load).await?;
-        let operations = operations::operations(load.carries);
+        let mut operations = operations::operations(load.carries);
+        operations.extend(options.beside.iter().cloned());
         let measured = (options.warmup.as_nanos() as u64, options.load.length.as_nanos() as u64);
         let recorder = Arc::new(Recorder::new(operations, measured));
         Ok(Self { options, names, clients, catalog, pool, recorder })

@@ -35,8 +35,21 @@ pub struct Pacing {
 }
 
 impl Pacing {
+    /// Adds what another thread paced.
+    pub fn merge(&mut self, other: &Self) {
+        // Same bounds on both sides, so adding cannot fail for range.
+        if self.lag.add(&other.lag).is_err() {
+            self.lag_out_of_range += other.lag.len();
+        }
+        self.lag_out_of_range += other.lag_out_of_range;
+        self.dispatched += other.dispatched;
+        self.measured += other.measured;
+        self.held += other.held;
+        self.realtime &= other.realtime;
+    }
+
     /// Of a pacer that handed nothing over.
-    pub(super) fn nothing() -> Self {
+    pub(crate) fn nothing() -> Self {
         Self {
             lag: lag_histogram(),
             lag_out_of_range: 0,
@@ -46,6 +59,14 @@ impl Pacing {
             realtime: false,
         }
     }
+}
+
+/// Where a pacer's arrivals go.
+pub(crate) trait Offer: Send + 'static {
+    /// An operation of `stream` is intended to start. Never blocks.
+    fn offer(&self, stream: usize, intended_ns: u64);
+    /// Arrivals dropped because a queue was full.
+    fn dropped(&self) -> u64;
 }
 
 /// The queues that arrivals go to; a stream that is not offered has none.
@@ -58,7 +79,7 @@ pub(super) struct Queues {
     pub notifications: Option<LaneQueue>,
 }
 
-impl Queues {
+impl Offer for Queues {
     fn offer(&self, stream: usize, intended_ns: u64) {
         if stream == Stream::Events as usize {
             if let Some(events) = &self.events {
@@ -77,8 +98,7 @@ impl Queues {
         }
     }
 
-    /// Arrivals dropped because a queue was full.
-    pub(super) fn dropped(&self) -> u64 {
+    fn dropped(&self) -> u64 {
         let lanes = [&self.gets, &self.lookups, &self.sessions, &self.notifications];
         let lanes: u64 = lanes.into_iter().flatten().map(LaneQueue::dropped).sum();
         self.events.as_ref().map_or(0, EventQueue::dropped) + lanes
@@ -86,9 +106,9 @@ impl Queues {
 }
 
 /// Starts pacing. When it ends, the queues end with it.
-pub(super) fn start(
+pub(crate) fn start(
     schedules: Vec<Schedule>,
-    queues: Queues,
+    queues: impl Offer,
     clock: Clock,
     measured_ns: (u64, u64),
     stop: Arc<AtomicBool>,

@@ -1,6 +1,9 @@
 //! What can go wrong at a driver, as kinds that can be counted.
 
+use std::error::Error;
 use std::fmt;
+
+use crate::tls;
 
 /// Why an operation failed, coarse enough to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,6 +14,8 @@ pub enum ErrorKind {
     Connection,
     /// The server turned the request down: wrong password, missing permission, bad argument.
     Refused,
+    /// A certificate is not accepted: the server's not by this client, or this client's not by the server.
+    Certificate,
     /// The server asked for less load.
     Throttled,
     /// The named thing does not exist.
@@ -29,10 +34,11 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind, in the order of declaration.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Timeout,
         Self::Connection,
         Self::Refused,
+        Self::Certificate,
         Self::Throttled,
         Self::NotFound,
         Self::Conflict,
@@ -48,6 +54,7 @@ impl ErrorKind {
             Self::Timeout => "timeout",
             Self::Connection => "connection",
             Self::Refused => "refused",
+            Self::Certificate => "certificate",
             Self::Throttled => "throttled",
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
@@ -97,8 +104,8 @@ impl DriverError {
         }
     }
 
-    /// An operation that ran into its time-out of `seconds`.
-    pub(crate) fn timeout(
+    /// An operation that was given up `after` so long.
+    pub fn timeout(
         system: &'static str,
         operation: impl Into<String>,
         after: std::time::Duration,
@@ -118,6 +125,12 @@ impl DriverError {
 
     pub(crate) fn retryable(mut self, retryable: bool) -> Self {
         self.retryable = retryable;
+        self
+    }
+
+    /// The same error, with what to do about it.
+    pub(crate) fn advise(mut self, advice: &str) -> Self {
+        self.reason = format!("{}; {advice}", self.reason);
         self
     }
 
@@ -154,7 +167,7 @@ impl From<crate::audit::AuditError> for DriverError {
 }
 
 /// The error and all its causes on one line: client libraries keep the reason in the source.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -168,18 +181,37 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
-/// The first I/O error among the causes, if any.
-pub(crate) fn io_cause<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> Option<&'a std::io::Error> {
-    let mut next = Some(error);
-    while let Some(current) = next {
-        if let Some(io) = current.downcast_ref::<std::io::Error>() {
-            return Some(io);
+/// The error and all its causes. The `source` of an I/O error or of a shared one skips the error that it wraps,
+/// which is where TLS libraries put theirs; here it is visited.
+pub(crate) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    type Shared = std::sync::Arc<dyn Error + Send + Sync>;
+    std::iter::successors(Some(error), |&error| {
+        if let Some(shared) = error.downcast_ref::<Shared>() {
+            return Some(&**shared as &(dyn Error + 'static));
         }
-        next = current.source();
-    }
-    None
+        match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped as &(dyn Error + 'static)),
+            None => error.source(),
+        }
+    })
+}
+
+/// The first I/O error among the causes, if any.
+pub(crate) fn io_cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a std::io::Error> {
+    causes(error).find_map(|cause| cause.downcast_ref::<std::io::Error>())
+}
+
+/// What a TLS library among the causes has to say, as a driver error.
+pub(crate) fn tls_error(
+    system: &'static str,
+    operation: &str,
+    error: &(dyn Error + 'static),
+) -> Option<DriverError> {
+    let tls = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>())?;
+    let trouble = tls::explain(tls)?;
+    Some(DriverError::new(trouble.kind(), system, operation, trouble))
 }
 
 #[cfg(test)]

@@ -7,11 +7,14 @@
 mod error;
 pub mod kafka;
 pub mod nats;
+pub mod platform;
 pub mod postgres;
 mod prefix;
 pub mod redis;
 mod retry;
 pub mod s3;
+#[cfg(test)]
+mod silent_tests;
 #[cfg(test)]
 pub(crate) mod test_proxy;
 #[cfg(test)]

@@ -7,18 +7,21 @@ use std::time::Duration;
 use bytes::Bytes;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{
-    Client, Cmd, ConnectionAddr, ErrorKind as RedisKind, FromRedisValue, InfoDict,
-    IntoConnectionInfo, RedisConnectionInfo, RedisError, ServerErrorKind,
+    Client, ClientTlsConfig, Cmd, ConnectionAddr, ErrorKind as RedisKind, FromRedisValue, InfoDict,
+    IntoConnectionInfo, RedisConnectionInfo, RedisError, ServerErrorKind, TlsCertificates,
 };
 
-use super::error::chain;
+use super::error::{chain, tls_error};
 use super::retry::with_retries;
 use super::{Done, DriverError, ErrorKind, Prefix};
 use crate::endpoint::RedisEndpoint;
+use crate::tls::install_provider;
 
 const SYSTEM: &str = "redis";
 /// Time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Time for all attempts at the first connection, name look-up included.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(12);
 /// Time for one command. Redis answers in microseconds; past this it hangs.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Commands in flight on the one multiplexed connection; more wait inside the client.
@@ -39,20 +42,11 @@ impl RedisDriver {
     /// Connects and authenticates.
     ///
     /// # Errors
-    /// [`ErrorKind::Connection`] where nothing answers, [`ErrorKind::Refused`] on a wrong password.
+    /// [`ErrorKind::Connection`] where nothing answers, [`ErrorKind::Refused`] on a wrong password,
+    /// [`ErrorKind::Certificate`] for a certificate that is not accepted.
     pub async fn connect(endpoint: &RedisEndpoint, prefix: Prefix) -> Result<Self, DriverError> {
         let operation = format!("connect to {}:{}", endpoint.host, endpoint.port);
-        let mut settings = RedisConnectionInfo::default();
-        if let Some(user) = &endpoint.user {
-            settings = settings.set_username(user);
-        }
-        if let Some(password) = &endpoint.password {
-            settings = settings.set_password(password.expose());
-        }
-        let client = ConnectionAddr::Tcp(endpoint.host.clone(), endpoint.port)
-            .into_connection_info()
-            .and_then(|info| Client::open(info.set_redis_settings(settings)))
-            .map_err(|e| redis_error(&operation, &e))?;
+        let client = client(endpoint, &operation)?;
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT))
@@ -60,9 +54,11 @@ impl RedisDriver {
             .set_min_delay(Duration::from_millis(20))
             .set_max_delay(Duration::from_millis(500))
             .set_number_of_retries(2);
-        let connection = ConnectionManager::new_with_config(client, config)
-            .await
-            .map_err(|e| redis_error(&operation, &e))?;
+        let opened = ConnectionManager::new_with_config(client, config);
+        let connection = match tokio::time::timeout(GIVE_UP_AFTER, opened).await {
+            Ok(opened) => opened.map_err(|e| connect_error(endpoint, &operation, &e))?,
+            Err(_) => return Err(DriverError::timeout(SYSTEM, operation, GIVE_UP_AFTER)),
+        };
         Ok(Self { connection, prefix })
     }
 
@@ -151,6 +147,54 @@ impl RedisDriver {
     }
 }
 
+/// A client that speaks plainly or in TLS, and logs in, as the endpoint says.
+fn client(endpoint: &RedisEndpoint, operation: &str) -> Result<Client, DriverError> {
+    let mut settings = RedisConnectionInfo::default();
+    if let Some(user) = &endpoint.user {
+        settings = settings.set_username(user);
+    }
+    if let Some(password) = &endpoint.password {
+        settings = settings.set_password(password.expose());
+    }
+    let (host, port) = (endpoint.host.clone(), endpoint.port);
+    let opened = match &endpoint.tls {
+        None => ConnectionAddr::Tcp(host, port)
+            .into_connection_info()
+            .and_then(|info| Client::open(info.set_redis_settings(settings))),
+        Some(tls) => {
+            tls.check()
+                .map_err(|e| DriverError::new(ErrorKind::Certificate, SYSTEM, operation, e))?;
+            // The client asks rustls for the process's default crypto library.
+            install_provider();
+            let certificates = TlsCertificates {
+                root_cert: tls.ca_pem.clone().map(String::into_bytes),
+                client_tls: tls.identity.as_ref().map(|identity| ClientTlsConfig {
+                    client_cert: identity.certificate_pem.clone().into_bytes(),
+                    client_key: identity.key_pem.expose().as_bytes().to_vec(),
+                }),
+            };
+            ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
+                .into_connection_info()
+                .and_then(|info| {
+                    Client::build_with_tls(info.set_redis_settings(settings), certificates)
+                })
+        }
+    };
+    opened.map_err(|e| redis_error(operation, &e))
+}
+
+/// Adds what to do where the server closed the connection on our first words, or did not answer them.
+fn connect_error(endpoint: &RedisEndpoint, operation: &str, error: &RedisError) -> DriverError {
+    let plain = redis_error(operation, error);
+    if endpoint.tls.is_some() && plain.kind() == ErrorKind::Timeout {
+        return plain.advise("if the server's port is not a TLS one, switch TLS off for it");
+    }
+    if endpoint.tls.is_none() && error.is_connection_dropped() && !error.is_connection_refusal() {
+        return plain.advise("if this is the server's TLS port, switch TLS on for it (rediss://)");
+    }
+    plain
+}
+
 /// SCAN's pattern is a glob; the prefix is meant literally.
 fn escape_glob(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -164,6 +208,9 @@ fn escape_glob(text: &str) -> String {
 }
 
 fn redis_error(operation: &str, error: &RedisError) -> DriverError {
+    if let Some(error) = tls_error(SYSTEM, operation, error) {
+        return error;
+    }
     let kind = if error.is_timeout() {
         ErrorKind::Timeout
     } else if error.is_connection_dropped() || error.is_connection_refusal() {
@@ -188,3 +235,6 @@ fn redis_error(operation: &str, error: &RedisError) -> DriverError {
 #[cfg(test)]
 #[path = "redis_tests.rs"]
 mod tests;
+#[cfg(test)]
+#[path = "redis_tls_tests.rs"]
+mod tls_tests;

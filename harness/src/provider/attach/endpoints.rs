@@ -14,6 +14,7 @@ use super::error::EndpointsError;
 use super::settings::SECTIONS;
 use super::source::{Section, Settings};
 use super::url::{Url, address, split_port};
+use crate::run::Brings;
 
 /// Ports where none is given: those that the servers have by themselves.
 const POSTGRES_PORT: u16 = 5432;
@@ -92,9 +93,13 @@ impl Given {
         Ok(())
     }
 
-    /// The components that can carry load.
-    pub fn carries(&self) -> Carries {
-        Carries::of(&self.endpoints)
+    /// What can carry load.
+    pub fn brings(&self) -> Brings {
+        let platform = &self.endpoints.platform;
+        let services = platform.governance_engine.is_some()
+            || platform.lakehouse_agent.is_some()
+            || platform.quality_gate.is_some();
+        Brings::Only { carries: Carries::of(&self.endpoints), services }
     }
 
     /// Address of a component, without credentials.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use odg_workloads::endpoint::{ClientIdentity, Tls};
 use odg_workloads::secret::Secret;
+use odg_workloads::tls::{Part, TlsError};
 
 use super::error::EndpointsError;
 use super::source::{Section, Setting, text_of};
@@ -250,7 +251,30 @@ impl Section {
             return Ok(None);
         }
         let ca_pem = ca_pem.map(|pem| pem.expose().to_owned());
-        Ok(Some(Tls { ca_pem, identity }))
+        let tls = Tls { ca_pem, identity };
+        tls.check().map_err(|error| self.wrong_certificate(&error))?;
+        Ok(Some(tls))
+    }
+
+    /// Points at the setting that named the file.
+    fn wrong_certificate(&self, error: &TlsError) -> EndpointsError {
+        let field = match error {
+            TlsError::NoCertificate(Part::Authority)
+            | TlsError::BadCertificate(Part::Authority, _) => "ca_file",
+            TlsError::NoCertificate(Part::ClientCertificate)
+            | TlsError::BadCertificate(Part::ClientCertificate, _) => "cert_file",
+            TlsError::NoKey
+            | TlsError::EncryptedKey
+            | TlsError::BadKey(_)
+            | TlsError::KeyMismatch => "key_file",
+            TlsError::NoSystemAuthorities | TlsError::Setup(_) => {
+                return self.wrong(&error.to_string());
+            }
+        };
+        match self.settings.get(field) {
+            Some(setting) => self.wrong_at(field, setting, &error.to_string()),
+            None => self.wrong(&error.to_string()),
+        }
     }
 
     fn pem(&self, field: &str, kind: &str) -> Result<Option<Secret>, EndpointsError> {

@@ -136,6 +136,8 @@ fn what_is_wrong_is_said_in_one_line_with_its_place_and_without_a_secret() {
     let files = Files::new();
     files.write("empty.pem", "", 0o600);
     files.write("text.pem", CANARY, 0o600);
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    files.write("broken.pem", broken, 0o600);
     for (text, expected) in [
         (
             "redis:\n  host: h\n  prot: 1\n",
@@ -158,6 +160,10 @@ fn what_is_wrong_is_said_in_one_line_with_its_place_and_without_a_secret() {
         (
             "redis:\n  host: h\n  ca_file: text.pem\n",
             "redis.ca_file: that file holds no certificate",
+        ),
+        (
+            "redis:\n  host: h\n  ca_file: broken.pem\n",
+            "e.yaml:3: redis.ca_file: CA certificate: not a PEM certificate",
         ),
         (
             "redis:\n  host: h\n  key_file: text.pem\n",

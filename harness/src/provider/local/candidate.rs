@@ -6,14 +6,10 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use odg_profiles::Component;
 use odg_reports::record::Fidelity;
-use odg_workloads::endpoint::{
-    Endpoints, KafkaEndpoint, NatsEndpoint, PostgresEndpoint, RedisEndpoint, S3Endpoint,
-};
-use odg_workloads::secret::Secret;
-use rand::Rng;
-use rand::distr::Alphanumeric;
 
 use crate::provider::ProviderError;
+pub(super) use crate::provider::answer::Answer;
+pub(super) use crate::provider::password::random_password;
 
 use super::process::{Process, log_tail};
 use super::reaper::Reaper;
@@ -112,39 +108,6 @@ pub(super) struct Started {
     pub running: Running,
 }
 
-/// The endpoint of one component.
-pub(super) enum Answer {
-    Postgres(PostgresEndpoint),
-    Redis(RedisEndpoint),
-    Nats(NatsEndpoint),
-    Kafka(KafkaEndpoint),
-    S3(S3Endpoint),
-}
-
-impl Answer {
-    /// Address without credentials.
-    pub(super) fn address(&self) -> String {
-        match self {
-            Self::Postgres(at) => format!("{}:{}", at.host, at.port),
-            Self::Redis(at) => format!("{}:{}", at.host, at.port),
-            Self::Nats(at) => at.address.clone(),
-            Self::Kafka(at) => at.bootstrap.clone(),
-            Self::S3(at) => at.url.clone(),
-        }
-    }
-
-    /// Enters it among a stack's endpoints.
-    pub(super) fn enter(self, endpoints: &mut Endpoints) {
-        match self {
-            Self::Postgres(at) => endpoints.postgres = Some(at),
-            Self::Redis(at) => endpoints.redis = Some(at),
-            Self::Nats(at) => endpoints.nats = Some(at),
-            Self::Kafka(at) => endpoints.kafka = Some(at),
-            Self::S3(at) => endpoints.s3 = Some(at),
-        }
-    }
-}
-
 /// What runs for a component.
 pub(super) enum Running {
     /// A server of its own.
@@ -157,22 +120,4 @@ pub(super) enum Running {
 pub(super) trait Inside: Send {
     /// Whether it has ended by itself.
     fn has_ended(&self) -> bool;
-}
-
-/// A random password: 24 letters and digits, 142 bits.
-pub(super) fn random_password() -> Secret {
-    Secret::new(rand::rng().sample_iter(Alphanumeric).take(24).map(char::from).collect::<String>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_are_long_random_and_hidden() {
-        let (a, b) = (random_password(), random_password());
-        assert_ne!(a, b);
-        assert_eq!(a.expose().len(), 24);
-        assert!(!format!("{a:?}").contains(a.expose()));
-    }
 }

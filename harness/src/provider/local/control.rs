@@ -9,16 +9,13 @@ use nix::sys::signal::Signal;
 use odg_profiles::Component;
 
 use crate::host::procfs;
+use crate::provider::stack::STOP_ORDER;
 use crate::provider::{Control, Death};
 
 use super::candidate::Running;
 use super::process::log_tail;
 use super::reaper::Reaper;
 use super::workdir::WorkDir;
-
-/// The way that data flows: what feeds the others first, the database that all is registered in last.
-const STOP_ORDER: [Component; 5] =
-    [Component::Kafka, Component::Nats, Component::Minio, Component::Redis, Component::Postgresql];
 
 fn named(component: Component, problem: &str) -> String {
     format!("{}: {problem}", component.name())

@@ -21,13 +21,13 @@ use crate::provider::ProviderError;
 use super::candidate::{
     Answer, Candidate, Found, Identity, Running, Site, Started, random_password,
 };
-use super::ports::free_port;
 use super::process::{Process, StopPlan};
 use super::ready;
 use super::search::{NotFound, Search};
 use super::spawn::Launch;
 use super::version;
 use super::workdir::write_private;
+use crate::provider::ports::free_port;
 
 const REGION: &str = "us-east-1";
 /// It waits ten seconds for connections that clients keep open.

@@ -16,12 +16,12 @@ use crate::provider::ProviderError;
 use super::candidate::{
     Answer, Candidate, Found, Identity, Running, Site, Started, random_password,
 };
-use super::ports::free_port;
 use super::process::{Process, StopPlan};
 use super::ready;
 use super::search::{NotFound, Search, find_program, is_program};
 use super::spawn::Launch;
 use super::workdir::write_private;
+use crate::provider::ports::free_port;
 
 const HOME: &str = "ODG_BENCH_KAFKA_HOME";
 /// The broker's jar is `kafka_<Scala version>-<version>.jar`.

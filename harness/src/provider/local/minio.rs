@@ -15,13 +15,13 @@ use crate::provider::ProviderError;
 use super::candidate::{
     Answer, Candidate, Found, Identity, Running, Site, Started, random_password,
 };
-use super::ports::free_port;
 use super::process::{Process, StopPlan};
 use super::ready;
 use super::search::{NotFound, Search};
 use super::spawn::Launch;
 use super::version;
 use super::workdir::write_private;
+use crate::provider::ports::free_port;
 
 const USER: &str = "odgbench";
 const STOP: StopPlan = StopPlan { signal: Signal::SIGTERM, grace: Duration::from_secs(10) };

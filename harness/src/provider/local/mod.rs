@@ -11,7 +11,6 @@ mod kafka_fake;
 mod minio;
 mod nats;
 mod nisshi;
-mod ports;
 mod postgres;
 mod process;
 mod ready;
@@ -108,6 +107,11 @@ impl LocalProvider {
                 },
             })
             .collect()
+    }
+
+    /// Whether somebody asked for an implementation of a component by name.
+    pub fn is_forced(&self, component: Component) -> bool {
+        self.force.contains_key(&component) || self.search.forced(component).is_some()
     }
 
     fn choose(&self, component: Component) -> Result<Choice, ProviderError> {

@@ -12,12 +12,12 @@ use odg_workloads::endpoint::KafkaEndpoint;
 use crate::provider::ProviderError;
 
 use super::candidate::{Answer, Candidate, Found, Identity, Running, Site, Started};
-use super::ports::free_port;
 use super::process::{Process, StopPlan};
 use super::ready;
 use super::search::{NotFound, Search};
 use super::spawn::Launch;
 use super::version::{self, version_in};
+use crate::provider::ports::free_port;
 
 const STOP: StopPlan = StopPlan { signal: Signal::SIGTERM, grace: Duration::from_secs(10) };
 

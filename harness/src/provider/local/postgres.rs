@@ -18,13 +18,13 @@ use crate::provider::ProviderError;
 use super::candidate::{
     Answer, Candidate, Found, Identity, Running, Site, Started, random_password,
 };
-use super::ports::free_port;
 use super::process::{Process, StopPlan};
 use super::ready;
 use super::search::{NotFound, Search, find_program, is_program};
 use super::spawn::{Launch, RunAs, unprivileged};
 use super::version::{self, version_in};
 use super::workdir::{make_private_dir, write_private};
+use crate::provider::ports::free_port;
 
 const BIN: &str = "ODG_BENCH_POSTGRES_BIN";
 const USER: &str = "odgbench";

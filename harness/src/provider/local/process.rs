@@ -14,9 +14,9 @@ use crate::host::procfs::{self, Identity, ProcessStat};
 use crate::provider::ProviderError;
 
 use super::candidate::Site;
-use super::ports;
 use super::reaper;
 use super::spawn::{Launch, spawn};
+use crate::provider::ports;
 
 const POLL: Duration = Duration::from_millis(10);
 /// How long a process that was sent SIGKILL may take to go.

@@ -8,7 +8,9 @@ use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::classify::{SYSTEM, kafka_error};
-use super::{Connections, KafkaOptions, QUERY_TIMEOUT, client_config};
+use super::client::client_config;
+use super::connections::Connections;
+use super::{KafkaOptions, QUERY_TIMEOUT};
 use crate::driver::{DriverError, ErrorKind};
 use crate::endpoint::KafkaEndpoint;
 

@@ -16,7 +16,7 @@ const LEAVING_POLL: Duration = Duration::from_millis(200);
 impl KafkaDriver {
     async fn group_names(&self) -> Result<Vec<String>, DriverError> {
         self.blocking(|reader| {
-            let list = reader.client().fetch_group_list(None, QUERY_TIMEOUT);
+            let list = reader.consumer().client().fetch_group_list(None, QUERY_TIMEOUT);
             let list = list.map_err(|e| kafka_error("list groups", &e))?;
             Ok(list.groups().iter().map(|group| group.name().to_owned()).collect())
         })
@@ -58,8 +58,7 @@ impl KafkaDriver {
     pub async fn house_names(&self) -> Result<Vec<String>, DriverError> {
         let mut names: Vec<String> = self
             .blocking(|reader| {
-                let metadata = reader.fetch_metadata(None, QUERY_TIMEOUT);
-                let metadata = metadata.map_err(|e| kafka_error("list topics", &e))?;
+                let metadata = reader.metadata(None)?;
                 Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
             })
             .await?;

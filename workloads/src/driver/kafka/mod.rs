@@ -1,27 +1,25 @@
 //! Kafka, through rdkafka.
 
 mod classify;
+mod client;
+mod connections;
 mod consumer;
+mod lag;
 mod leftovers;
 mod producer;
 #[cfg(test)]
 mod real_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientContext;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::KafkaError;
 use rdkafka::metadata::Metadata;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 pub use consumer::{KafkaConsumer, KafkaMessage, NextOffset};
 pub use producer::{Delivery, KafkaPublisher, SendError};
@@ -30,8 +28,10 @@ pub use rdkafka::util::IntoOpaque;
 use super::{DriverError, ErrorKind, Prefix};
 use crate::endpoint::KafkaEndpoint;
 use classify::{SYSTEM, code_error, kafka_error};
+use client::{Reader, check, client_config};
+use connections::Connections;
 
-/// Time for one metadata, watermark or offset query. A healthy broker answers in milliseconds; 10 s
+/// Time for one watermark or offset query, or one message. A healthy broker answers in milliseconds; 10 s
 /// rides out an election.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for creating or deleting topics, and for every partition to get a leader.
@@ -93,38 +93,6 @@ pub struct TopicInfo {
     pub partitions: i32,
 }
 
-/// Counts what librdkafka reports about its connections. It reconnects by itself, without bound, so
-/// this counter is where dead connections show.
-#[derive(Debug, Default, Clone)]
-struct Connections(Arc<AtomicU64>);
-
-impl Connections {
-    fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn add_one(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn saw(&self, error: &KafkaError, reason: &str) {
-        if kafka_error("connection", error).kind() == ErrorKind::Connection {
-            self.add_one();
-        }
-        tracing::debug!(%error, reason, "kafka client");
-    }
-}
-
-impl ClientContext for Connections {
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.saw(&error, reason);
-    }
-}
-
-impl ConsumerContext for Connections {}
-
-type Reader = BaseConsumer<Connections>;
-
 /// A Kafka cluster.
 pub struct KafkaDriver {
     endpoint: KafkaEndpoint,
@@ -140,12 +108,14 @@ impl KafkaDriver {
     /// A client of the cluster at `endpoint`. Nothing is sent yet.
     ///
     /// # Errors
-    /// Where librdkafka does not accept the settings.
+    /// Where librdkafka does not accept the settings; [`ErrorKind::Certificate`] for certificates that cannot
+    /// be read.
     pub fn new(
         endpoint: &KafkaEndpoint,
         options: KafkaOptions,
         prefix: Prefix,
     ) -> Result<Self, DriverError> {
+        check(endpoint)?;
         let connections = Connections::default();
         let reader = client_config(endpoint)
             // A metadata query creates the topic where there is no admin API to do it with.
@@ -156,8 +126,8 @@ impl KafkaDriver {
             endpoint: endpoint.clone(),
             options,
             prefix,
+            reader: Arc::new(Reader::new(reader, connections.clone(), endpoint.clone())),
             connections,
-            reader: Arc::new(reader),
             groups: Mutex::default(),
         })
     }
@@ -174,6 +144,8 @@ impl KafkaDriver {
             self.prefix.check(SYSTEM, &topic.name)?;
         }
         if self.endpoint.admin {
+            // An admin request waits longer for a cluster that never answers, and says less about why.
+            self.ping().await?;
             self.create(topics).await?;
         }
         let mut infos = Vec::with_capacity(topics.len());
@@ -215,10 +187,7 @@ impl KafkaDriver {
             let name = topic.to_owned();
             let led = self
                 .blocking(move |reader| {
-                    reader
-                        .fetch_metadata(Some(&name), QUERY_TIMEOUT)
-                        .map_err(|e| kafka_error(format!("metadata of {name}"), &e))
-                        .map(|metadata| led_partitions(&metadata, &name))
+                    reader.metadata(Some(&name)).map(|metadata| led_partitions(&metadata, &name))
                 })
                 .await?;
             if let Some(partitions) = led {
@@ -295,7 +264,7 @@ impl KafkaDriver {
     pub async fn lag(&self, group: &str, topics: &[&str]) -> Result<u64, DriverError> {
         let client = self.group_client(group)?;
         let topics: Vec<String> = topics.iter().map(|t| (*t).to_owned()).collect();
-        run_blocking("lag", move || group_lag(&client, &topics)).await
+        run_blocking("lag", move || lag::of_group(&client, &topics)).await
     }
 
     /// A real question to a broker: how many brokers there are.
@@ -303,17 +272,11 @@ impl KafkaDriver {
     /// # Errors
     /// Where no broker answers within 10 s.
     pub async fn ping(&self) -> Result<usize, DriverError> {
-        self.blocking(|reader| {
-            let metadata = reader
-                .fetch_metadata(None, QUERY_TIMEOUT)
-                .map_err(|e| kafka_error("metadata", &e))?;
-            Ok(metadata.brokers().len())
-        })
-        .await
+        self.blocking(|reader| Ok(reader.metadata(None)?.brokers().len())).await
     }
 
     /// The broker's version as far as the protocol tells it: `inter.broker.protocol.version` of the
-    /// first broker, or, without an admin API, the librdkafka that plays the broker.
+    /// first broker, which Kafka 4 no longer has, or, without an admin API, the librdkafka that plays the broker.
     ///
     /// # Errors
     /// Where the broker cannot be asked.
@@ -323,9 +286,7 @@ impl KafkaDriver {
         }
         let broker = self
             .blocking(|reader| {
-                let metadata = reader
-                    .fetch_metadata(None, QUERY_TIMEOUT)
-                    .map_err(|e| kafka_error("metadata", &e))?;
+                let metadata = reader.metadata(None)?;
                 metadata.brokers().first().map(|b| b.id()).ok_or_else(|| {
                     DriverError::new(ErrorKind::Protocol, SYSTEM, "metadata", "no broker listed")
                 })
@@ -346,7 +307,7 @@ impl KafkaDriver {
         Ok(config
             .get("inter.broker.protocol.version")
             .and_then(|entry| entry.value.clone())
-            .unwrap_or_else(|| "not reported (Kafka 4 or later)".to_owned()))
+            .unwrap_or_else(|| "4 or later (no longer reported)".to_owned()))
     }
 
     /// Deletes the topics that carry the run's prefix, and says which. Without an admin API nothing
@@ -361,9 +322,7 @@ impl KafkaDriver {
         let prefix = self.prefix.clone();
         let names: Vec<String> = self
             .blocking(move |reader| {
-                let metadata = reader
-                    .fetch_metadata(None, QUERY_TIMEOUT)
-                    .map_err(|e| kafka_error("list topics", &e))?;
+                let metadata = reader.metadata(None)?;
                 let names = metadata.topics().iter().map(|t| t.name());
                 Ok(names.filter(|name| prefix.owns(name)).map(str::to_owned).collect())
             })
@@ -392,8 +351,10 @@ impl KafkaDriver {
         self.connections.count()
     }
 
-    fn admin_client(&self) -> Result<AdminClient<DefaultClientContext>, DriverError> {
-        client_config(&self.endpoint).create().map_err(|e| kafka_error("open admin client", &e))
+    fn admin_client(&self) -> Result<AdminClient<Connections>, DriverError> {
+        client_config(&self.endpoint)
+            .create_with_context(self.connections.clone())
+            .map_err(|e| kafka_error("open admin client", &e))
     }
 
     fn group_client(&self, group: &str) -> Result<Arc<Reader>, DriverError> {
@@ -401,11 +362,11 @@ impl KafkaDriver {
         if let Some(client) = groups.get(group) {
             return Ok(Arc::clone(client));
         }
-        let client: Reader = client_config(&self.endpoint)
+        let client = client_config(&self.endpoint)
             .set("group.id", group)
             .create_with_context(self.connections.clone())
             .map_err(|e| kafka_error("open client", &e))?;
-        let client = Arc::new(client);
+        let client = Arc::new(Reader::new(client, self.connections.clone(), self.endpoint.clone()));
         groups.insert(group.to_owned(), Arc::clone(&client));
         Ok(client)
     }
@@ -434,29 +395,6 @@ async fn run_blocking<T: Send + 'static>(
     }
 }
 
-/// Settings shared by every client: whom to ask, as whom, and how long to wait for a connection.
-fn client_config(endpoint: &KafkaEndpoint) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    config
-        .set("bootstrap.servers", &endpoint.bootstrap)
-        .set("client.id", "odg-bench")
-        .set("socket.keepalive.enable", "true")
-        .set("socket.nagle.disable", "true")
-        .set("socket.connection.setup.timeout.ms", "10000")
-        // Quick first reconnects, so that a broker that closes idle connections costs milliseconds.
-        .set("reconnect.backoff.ms", "20")
-        .set("reconnect.backoff.max.ms", "1000");
-    if let Some(login) = &endpoint.login {
-        // Needs neither OpenSSL nor Cyrus SASL; the connection is not encrypted.
-        config
-            .set("security.protocol", "sasl_plaintext")
-            .set("sasl.mechanisms", "PLAIN")
-            .set("sasl.username", &login.user)
-            .set("sasl.password", login.password.expose());
-    }
-    config
-}
-
 fn admin_options() -> AdminOptions {
     AdminOptions::new().request_timeout(Some(ADMIN_TIMEOUT)).operation_timeout(Some(ADMIN_TIMEOUT))
 }
@@ -469,32 +407,4 @@ fn led_partitions(metadata: &Metadata, topic: &str) -> Option<i32> {
         && !partitions.is_empty()
         && partitions.iter().all(|p| p.leader() >= 0 && p.error().is_none());
     led.then(|| i32::try_from(partitions.len()).ok()).flatten()
-}
-
-fn group_lag(client: &Reader, topics: &[String]) -> Result<u64, DriverError> {
-    let mut wanted = TopicPartitionList::new();
-    for topic in topics {
-        let metadata = client
-            .fetch_metadata(Some(topic), QUERY_TIMEOUT)
-            .map_err(|e| kafka_error(format!("metadata of {topic}"), &e))?;
-        for partition in metadata.topics().iter().flat_map(|t| t.partitions()) {
-            wanted.add_partition(topic, partition.id());
-        }
-    }
-    let committed = client
-        .committed_offsets(wanted, QUERY_TIMEOUT)
-        .map_err(|e| kafka_error("committed offsets", &e))?;
-    let mut lag = 0;
-    for element in committed.elements() {
-        let (low, high) = client
-            .fetch_watermarks(element.topic(), element.partition(), QUERY_TIMEOUT)
-            .map_err(|e| kafka_error(format!("watermarks of {}", element.topic()), &e))?;
-        // A group that has committed nothing starts at the earliest message.
-        let position = match element.offset() {
-            Offset::Offset(offset) => offset.max(low),
-            _ => low,
-        };
-        lag += u64::try_from(high - position).unwrap_or(0);
-    }
-    Ok(lag)
 }

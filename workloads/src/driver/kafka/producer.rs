@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::Message;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::util::IntoOpaque;
 
+use super::KafkaOptions;
 use super::classify::kafka_error;
-use super::{Connections, KafkaOptions, client_config};
+use super::client::client_config;
+use super::connections::Connections;
 use crate::driver::DriverError;
 use crate::endpoint::KafkaEndpoint;
 
@@ -56,6 +59,10 @@ struct Deliveries<D> {
 impl<D: IntoOpaque> ClientContext for Deliveries<D> {
     fn error(&self, error: KafkaError, reason: &str) {
         self.connections.error(error, reason);
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.connections.log(level, facility, message);
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 
-use async_nats::ConnectErrorKind;
 use async_nats::jetstream::consumer::pull::{MessagesError, MessagesErrorKind};
 use async_nats::jetstream::context::{
     CreateStreamError, CreateStreamErrorKind, GetStreamError, GetStreamErrorKind, PublishError,
@@ -11,24 +10,17 @@ use async_nats::jetstream::context::{
 use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 use async_nats::jetstream::{self, ErrorCode};
 
-use crate::driver::error::{chain, io_cause};
+use crate::driver::error::{chain, io_cause, tls_error};
 use crate::driver::{DriverError, ErrorKind};
 
 pub(super) const SYSTEM: &str = "nats";
 
-pub(super) fn connect_error(address: &str, error: &async_nats::ConnectError) -> DriverError {
-    let kind = match error.kind() {
-        ConnectErrorKind::ServerParse
-        | ConnectErrorKind::Authentication
-        | ConnectErrorKind::AuthorizationViolation => ErrorKind::Refused,
-        ConnectErrorKind::TimedOut => ErrorKind::Timeout,
-        _ => ErrorKind::Connection,
-    };
-    DriverError::new(kind, SYSTEM, format!("connect to {address}"), chain(error))
-}
-
 /// The first cause that says what kind it is: JetStream's own code where the server gave one.
 pub(super) fn classify(operation: impl Into<String>, error: &(dyn Error + 'static)) -> DriverError {
+    let operation = operation.into();
+    if let Some(error) = tls_error(SYSTEM, &operation, error) {
+        return error;
+    }
     let mut kind = None;
     let mut cause = Some(error);
     while let (None, Some(current)) = (kind, cause) {

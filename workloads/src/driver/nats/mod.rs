@@ -1,20 +1,23 @@
 //! NATS JetStream, through async-nats: the event bus of the dev profile.
 
 mod classify;
+mod connect;
 mod leftovers;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use async_nats::Event;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::context::ContextBuilder;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config as StreamConfig, DiscardPolicy, StorageType};
 use async_nats::jetstream::{self, Context};
-use async_nats::{ConnectOptions, Event};
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use tokio::sync::watch;
@@ -22,11 +25,9 @@ use tokio::sync::watch;
 use super::error::chain;
 use super::retry::with_retries;
 use super::{Done, DriverError, ErrorKind, Prefix};
-use crate::endpoint::{NatsEndpoint, NatsLogin};
-use classify::{SYSTEM, classify, connect_error};
+use crate::endpoint::NatsEndpoint;
+use classify::{SYSTEM, classify};
 
-/// Time to open a connection. A server on the network answers in milliseconds.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Time for one request or one publish acknowledgement.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often an idle connection is tried, so that a dead one is noticed.
@@ -93,15 +94,15 @@ impl NatsDriver {
     /// Connects.
     ///
     /// # Errors
-    /// [`ErrorKind::Connection`] where nothing answers, [`ErrorKind::Refused`] on a wrong password.
+    /// [`ErrorKind::Connection`] where nothing answers, [`ErrorKind::Refused`] on a wrong password,
+    /// [`ErrorKind::Certificate`] for a certificate that is not accepted.
     pub async fn connect(endpoint: &NatsEndpoint, prefix: Prefix) -> Result<Self, DriverError> {
         let (disconnected, disconnects) = watch::channel(0);
         let disconnected = Arc::new(disconnected);
         let dropped = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&dropped);
-        let client = login(&endpoint.login)?
+        let options = connect::options(endpoint)?
             .name("odg-bench")
-            .connection_timeout(CONNECT_TIMEOUT)
             .request_timeout(Some(REQUEST_TIMEOUT))
             .ping_interval(PING_INTERVAL)
             .subscription_capacity(SUBSCRIPTION_CAPACITY)
@@ -118,10 +119,8 @@ impl NatsDriver {
                     other => tracing::debug!(event = %other, "nats client"),
                 }
                 std::future::ready(())
-            })
-            .connect(&endpoint.address)
-            .await
-            .map_err(|e| connect_error(&endpoint.address, &e))?;
+            });
+        let client = connect::open(endpoint, options).await?;
         let context = ContextBuilder::new()
             .timeout(REQUEST_TIMEOUT)
             .ack_timeout(REQUEST_TIMEOUT)
@@ -377,17 +376,4 @@ impl NatsConsumer {
         }
         self.client.flush().await.map_err(|e| classify("flush acknowledgements", &e))
     }
-}
-
-/// Options that say who is asking.
-fn login(login: &NatsLogin) -> Result<ConnectOptions, DriverError> {
-    Ok(match login {
-        NatsLogin::None => ConnectOptions::new(),
-        NatsLogin::Password { user, password } => {
-            ConnectOptions::with_user_and_password(user.clone(), password.expose().to_owned())
-        }
-        NatsLogin::Token(token) => ConnectOptions::with_token(token.expose().to_owned()),
-        NatsLogin::Credentials(text) => ConnectOptions::with_credentials(text.expose())
-            .map_err(|e| DriverError::new(ErrorKind::Refused, SYSTEM, "read the credentials", e))?,
-    })
 }

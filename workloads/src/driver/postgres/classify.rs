@@ -2,12 +2,15 @@
 
 use sqlx::Error;
 
-use crate::driver::error::chain;
+use crate::driver::error::{chain, tls_error};
 use crate::driver::{DriverError, ErrorKind};
 
 pub(super) const SYSTEM: &str = "postgresql";
 
 pub(super) fn pg_error(operation: &str, error: &Error) -> DriverError {
+    if let Some(error) = tls_error(SYSTEM, operation, error) {
+        return error;
+    }
     let state = match error {
         Error::Database(database) => database.code(),
         _ => None,

@@ -1,23 +1,28 @@
 //! PostgreSQL, through sqlx: where batches become visible.
 
 mod classify;
+mod connect;
 mod leftovers;
+mod platform_chain;
 mod register;
 mod rows;
 mod schema;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;
 
 use std::future::Future;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow, PgSslMode};
+use sqlx::postgres::{PgArguments, PgPoolOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::types::Uuid;
 use sqlx::types::time::OffsetDateTime;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Row};
+use sqlx::{AssertSqlSafe, Connection, PgPool, Postgres, Row};
 
+pub use platform_chain::PlatformChain;
 pub use rows::{
     Batch, Counts, DatasetRow, DecisionRow, LayerCount, LineageRow, ObjectRow, QualityRow,
     Registered,
@@ -30,12 +35,8 @@ use crate::endpoint::PostgresEndpoint;
 use classify::{SYSTEM, pg_error};
 use register::{micros_of, time_of};
 
-/// Time to open the first connection, which says at once whether the server and the password are right.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Time to wait for a free connection: the platform's own.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Time for one statement, kept by the server.
-const STATEMENT_TIMEOUT_MS: &str = "30000";
 /// Time for one attempt at one operation, kept here, for a server that hangs and keeps nothing.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(40);
 /// Idle connections are closed after this long.
@@ -71,7 +72,7 @@ impl PostgresDriver {
     ///
     /// # Errors
     /// A prefix with `-`; [`ErrorKind::Connection`] where nothing answers, [`ErrorKind::Refused`] on a
-    /// wrong password.
+    /// wrong password, [`ErrorKind::Certificate`] for a certificate that is not accepted.
     pub async fn connect(
         endpoint: &PostgresEndpoint,
         size: PoolSize,
@@ -83,24 +84,8 @@ impl PostgresDriver {
             let reason = "use _ in a schema's prefix, not -";
             return Err(DriverError::new(ErrorKind::Refused, SYSTEM, schema, reason));
         }
-        let options = PgConnectOptions::new_without_pgpass()
-            .host(&endpoint.host)
-            .port(endpoint.port)
-            .username(&endpoint.user)
-            .password(endpoint.password.expose())
-            .database(&endpoint.database)
-            .ssl_mode(PgSslMode::Disable)
-            .application_name("odg-bench")
-            .options([
-                ("search_path", schema.as_str()),
-                ("statement_timeout", STATEMENT_TIMEOUT_MS),
-            ]);
-        // The pool would try for 30 s and then report a time-out, whatever the reason was.
-        let first = tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options))
-            .await
-            .map_err(|_| DriverError::timeout(SYSTEM, &operation, CONNECT_TIMEOUT))?
-            .map_err(|e| pg_error(&operation, &e))?;
-        first.close().await.map_err(|e| pg_error(&operation, &e))?;
+        let options = connect::options(endpoint, &schema, &operation)?;
+        connect::try_once(&options, &operation).await?;
         let pool = PgPoolOptions::new()
             .min_connections(size.min)
             .max_connections(size.max.max(1))

@@ -5,7 +5,7 @@ use std::error::Error;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-use crate::driver::error::chain;
+use crate::driver::error::{chain, tls_error};
 use crate::driver::{DriverError, ErrorKind};
 
 pub(super) const SYSTEM: &str = "s3";
@@ -15,6 +15,9 @@ pub(super) fn sdk_error<E>(operation: &str, error: &SdkError<E, HttpResponse>) -
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
+    if let Some(error) = tls_error(SYSTEM, operation, error) {
+        return error;
+    }
     let kind = match error {
         SdkError::ConstructionFailure(_) => ErrorKind::Refused,
         SdkError::TimeoutError(_) => ErrorKind::Timeout,
@@ -48,6 +51,8 @@ fn of_answer(code: Option<&str>, status: u16) -> ErrorKind {
         | (_, 429 | 503) => ErrorKind::Throttled,
         ("XMinioStorageFull" | "QuotaExceeded", _) | (_, 507) => ErrorKind::Full,
         ("RequestTimeout", _) | (_, 408 | 504) => ErrorKind::Timeout,
+        // S3 gives a reason for every bad request; whatever gives none is not S3.
+        ("", 400) => ErrorKind::Protocol,
         (_, 404) => ErrorKind::NotFound,
         (_, 409 | 412) => ErrorKind::Conflict,
         (_, 400..=499) => ErrorKind::Refused,
@@ -71,6 +76,8 @@ mod tests {
             ("XMinioStorageFull", 507, ErrorKind::Full),
             ("InternalError", 500, ErrorKind::Server),
             ("", 302, ErrorKind::Protocol),
+            ("", 400, ErrorKind::Protocol),
+            ("AuthorizationHeaderMalformed", 400, ErrorKind::Refused),
         ] {
             assert_eq!(of_answer(Some(code), status), kind, "{code} {status}");
         }

@@ -1,11 +1,14 @@
 //! S3, through aws-sdk-s3: path style, static credentials, plain or TLS.
 
 mod classify;
+mod connect;
 mod leftovers;
 mod multipart;
 mod server_header;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;
 
 use std::future::Future;
 use std::time::Duration;
@@ -19,7 +22,6 @@ use aws_sdk_s3::config::{
 };
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
-use aws_smithy_http_client::tls;
 use bytes::{Bytes, BytesMut};
 
 use super::retry::with_retries;
@@ -32,10 +34,8 @@ use server_header::ServerHeader;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Time for one attempt at one request, body included: an 8 MiB part at 300 KiB/s.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Idle connections kept. More than any lane keeps in flight, so that none is opened per request.
-const MAX_IDLE: usize = 64;
-/// Idle connections are dropped before common servers and balancers drop theirs (MinIO 30 s, ALB 60 s).
-const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Time for a request without a body, with which every client begins: a server that never answers shows here.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Keys per listing page and per batch delete, S3's own limit.
 const PAGE: i32 = 1000;
 
@@ -88,25 +88,14 @@ impl S3Driver {
     /// A client of the server at `endpoint`. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Refused`] for a URL that is neither http nor https.
+    /// [`ErrorKind::Refused`] for a URL that is neither http nor https, or holds a login;
+    /// [`ErrorKind::Certificate`] for certificates that cannot be read.
     pub fn new(
         endpoint: &S3Endpoint,
         options: S3Options,
         prefix: Prefix,
     ) -> Result<Self, DriverError> {
-        let http = aws_smithy_http_client::Builder::new()
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(MAX_IDLE);
-        let http = if endpoint.url.starts_with("http://") {
-            http.build_http()
-        } else if endpoint.url.starts_with("https://") {
-            http.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-                .build_https()
-        } else {
-            let operation = format!("open {}", endpoint.url);
-            let reason = "give a URL that starts with http:// or https://";
-            return Err(DriverError::new(ErrorKind::Refused, SYSTEM, operation, reason));
-        };
+        let http = connect::http_client(endpoint)?;
         let server = ServerHeader::default();
         let credentials = Credentials::new(
             &endpoint.access_key,
@@ -143,7 +132,7 @@ impl S3Driver {
         self.prefix.check(SYSTEM, bucket)?;
         let operation = format!("create bucket {bucket}");
         with_retries(|_| {
-            attempt(&operation, async {
+            query(&operation, async {
                 match self.client.create_bucket().bucket(bucket).send().await {
                     Ok(_) => Ok(()),
                     Err(error) => {
@@ -394,7 +383,7 @@ impl S3Driver {
     async fn buckets(&self) -> Result<Done<Vec<String>>, DriverError> {
         let operation = format!("list buckets at {}", self.url);
         with_retries(|_| {
-            attempt(&operation, async {
+            query(&operation, async {
                 let answer = self.client.list_buckets().send().await;
                 let answer = answer.map_err(|e| sdk_error(&operation, &e))?;
                 let buckets = answer.buckets.unwrap_or_default();
@@ -402,6 +391,12 @@ impl S3Driver {
             })
         })
         .await
+        .map_err(|error| match error.kind() {
+            ErrorKind::Protocol if self.url.starts_with("http://") => {
+                error.advise("if this is the server's TLS port, give https://")
+            }
+            _ => error,
+        })
     }
 
     /// A real request: how many buckets these credentials see.
@@ -427,8 +422,24 @@ async fn attempt<T>(
     operation: &str,
     work: impl Future<Output = Result<T, DriverError>>,
 ) -> Result<T, DriverError> {
-    match tokio::time::timeout(ATTEMPT_TIMEOUT, work).await {
+    within(ATTEMPT_TIMEOUT, operation, work).await
+}
+
+/// Runs one attempt at a request without a body inside [`QUERY_TIMEOUT`].
+async fn query<T>(
+    operation: &str,
+    work: impl Future<Output = Result<T, DriverError>>,
+) -> Result<T, DriverError> {
+    within(QUERY_TIMEOUT, operation, work).await
+}
+
+async fn within<T>(
+    limit: Duration,
+    operation: &str,
+    work: impl Future<Output = Result<T, DriverError>>,
+) -> Result<T, DriverError> {
+    match tokio::time::timeout(limit, work).await {
         Ok(result) => result,
-        Err(_) => Err(DriverError::timeout(SYSTEM, operation, ATTEMPT_TIMEOUT)),
+        Err(_) => Err(DriverError::timeout(SYSTEM, operation, limit)),
     }
 }

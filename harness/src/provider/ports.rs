@@ -23,7 +23,7 @@ static TAKEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
 ///
 /// # Errors
 /// No free port was found.
-pub(super) fn free_port() -> io::Result<u16> {
+pub(in crate::provider) fn free_port() -> io::Result<u16> {
     let range = range(ephemeral().unwrap_or(32_768..=60_999));
     let mut rng = rand::rng();
     for _ in 0..ATTEMPTS {
@@ -42,7 +42,7 @@ pub(super) fn free_port() -> io::Result<u16> {
 }
 
 /// Makes ports available again.
-pub(super) fn release(ports: &[u16]) {
+pub(in crate::provider) fn release(ports: &[u16]) {
     if let Some(taken) = TAKEN.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
         for port in ports {
             taken.remove(port);

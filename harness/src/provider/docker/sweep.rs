@@ -1,0 +1,176 @@
+//! Removing what runs have left in an engine: of one run at its end, and of dead ones by `odg-bench clean`.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use bollard::Docker;
+use bollard::query_parameters::{
+    ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
+    RemoveContainerOptionsBuilder, RemoveVolumeOptionsBuilder,
+};
+
+use super::engine::Engine;
+use super::error::{DockerError, is_missing, words};
+use super::labels::{Life, Owner, RUN};
+
+/// How long removing one run may take. The engine can refuse while it is still busy with the same thing.
+const PATIENCE: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What a thing in the engine is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A container.
+    Container,
+    /// A network.
+    Network,
+    /// A volume.
+    Volume,
+}
+
+impl Kind {
+    /// The word, for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Container => "container",
+            Self::Network => "network",
+            Self::Volume => "volume",
+        }
+    }
+}
+
+/// Something in the engine with the label of a run.
+#[derive(Debug, Clone)]
+pub(super) struct Labelled {
+    pub kind: Kind,
+    /// What the engine removes it by.
+    id: String,
+    pub name: String,
+    pub owner: Option<Owner>,
+}
+
+/// Everything with the label of `run`, or of any run; containers first, since they hold on to the rest.
+pub(super) async fn labelled(
+    docker: &Docker,
+    run: Option<&str>,
+) -> Result<Vec<Labelled>, DockerError> {
+    let label = run.map_or_else(|| RUN.to_owned(), |run| format!("{RUN}={run}"));
+    let filters: HashMap<&str, Vec<&str>> = HashMap::from([("label", vec![label.as_str()])]);
+    let refused = |what: &str, error| DockerError::refused(format!("list its {what}"), &error);
+    let owner = |labels: &Option<HashMap<String, String>>| labels.as_ref().and_then(Owner::read);
+    let mut all = Vec::new();
+
+    let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+    let containers =
+        docker.list_containers(Some(options)).await.map_err(|e| refused("containers", e))?;
+    all.extend(containers.into_iter().map(|found| {
+        let id = found.id.unwrap_or_default();
+        let name = found.names.and_then(|names| names.into_iter().next());
+        Labelled {
+            kind: Kind::Container,
+            name: name.map_or_else(|| id.clone(), |name| name.trim_start_matches('/').to_owned()),
+            owner: owner(&found.labels),
+            id,
+        }
+    }));
+    let options = ListNetworksOptionsBuilder::new().filters(&filters).build();
+    let networks = docker.list_networks(Some(options)).await.map_err(|e| refused("networks", e))?;
+    all.extend(networks.into_iter().map(|found| Labelled {
+        kind: Kind::Network,
+        id: found.id.unwrap_or_default(),
+        name: found.name.unwrap_or_default(),
+        owner: owner(&found.labels),
+    }));
+    let options = ListVolumesOptionsBuilder::new().filters(&filters).build();
+    let volumes = docker.list_volumes(Some(options)).await.map_err(|e| refused("volumes", e))?;
+    all.extend(volumes.volumes.into_iter().flatten().map(|found| Labelled {
+        kind: Kind::Volume,
+        id: found.name.clone(),
+        name: found.name,
+        owner: Owner::read(&found.labels),
+    }));
+    Ok(all)
+}
+
+/// Removes one thing; a container's unnamed volumes with it. What is gone already is no error.
+async fn remove(docker: &Docker, thing: &Labelled) -> Result<(), bollard::errors::Error> {
+    let removed = match thing.kind {
+        Kind::Container => {
+            let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+            docker.remove_container(&thing.id, Some(options)).await
+        }
+        Kind::Network => docker.remove_network(&thing.id).await,
+        Kind::Volume => {
+            let options = RemoveVolumeOptionsBuilder::new().force(true).build();
+            docker.remove_volume(&thing.id, Some(options)).await
+        }
+    };
+    match removed {
+        Err(error) if is_missing(&error) => Ok(()),
+        other => other,
+    }
+}
+
+/// Removes everything of one run, however often the engine must be asked. What still comes up within `late`
+/// (a container that was being created when its run ended) is removed as well. Returns what could not be.
+pub(super) async fn remove_run(docker: &Docker, run: &str, late: Duration) -> Vec<String> {
+    let began = Instant::now();
+    loop {
+        let all = match labelled(docker, Some(run)).await {
+            Ok(all) => all,
+            Err(error) => return vec![error.to_string()],
+        };
+        if all.is_empty() && began.elapsed() >= late {
+            return Vec::new();
+        }
+        let mut problems = Vec::new();
+        for thing in &all {
+            if let Err(error) = remove(docker, thing).await {
+                let (kind, name) = (thing.kind.label(), &thing.name);
+                problems.push(format!("could not remove {kind} {name}: {}", words(&error)));
+            }
+        }
+        if !problems.is_empty() && began.elapsed() >= PATIENCE {
+            return problems;
+        }
+        if !problems.is_empty() || all.is_empty() {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+/// What [`sweep`] found in the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftover {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// The run's id.
+    pub run: String,
+    /// Why it stays, where it could not be removed or nobody here can tell whether its run still lives.
+    pub problem: Option<String>,
+}
+
+/// Finds containers, networks and volumes of dead runs and, unless `dry_run`, removes them. What carries no
+/// complete label of ours, and what belongs to a living run, stays.
+pub(super) async fn sweep(engine: &Engine, dry_run: bool) -> Result<Vec<Leftover>, DockerError> {
+    let here = Owner::this("");
+    let mut found = Vec::new();
+    for thing in labelled(&engine.docker, None).await? {
+        let Some(owner) = &thing.owner else { continue };
+        let problem = match owner.life(&here) {
+            Life::Alive => continue,
+            Life::Unknown => Some(
+                "its run was started in another container, where alone its end can be told; \
+                 run `odg-bench clean` there, or remove it by hand"
+                    .to_owned(),
+            ),
+            Life::Dead if dry_run => None,
+            Life::Dead => remove(&engine.docker, &thing).await.err().map(|error| words(&error)),
+        };
+        let (kind, name, run) = (thing.kind, thing.name.clone(), owner.run.clone());
+        found.push(Leftover { kind, name, run, problem });
+    }
+    Ok(found)
+}

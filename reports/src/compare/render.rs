@@ -1,0 +1,358 @@
+//! A comparison for the terminal, for a pull request and for a browser.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use serde::Serialize;
+
+use super::{Change, Comparison, Metric, Mismatch, Row};
+use crate::error::RecordError;
+use crate::escape;
+use crate::store::write_atomically;
+use crate::units;
+
+const TEMPLATE: &str = include_str!("../templates/compare.html");
+const STYLE: &str = include_str!("../templates/report.css");
+/// GitHub's limit is 65,536 characters.
+const MOST_BYTES: usize = 60_000;
+
+/// What a reader must know of the method.
+const METHOD: &str = "Runs are the unit (Welch over the runs' values; a side with one run borrows the other's variation \
+    between runs). Within a run, the error of a percentile is by bootstrap over batches of seconds, that of a mean by \
+    batch means. Intervals are 95 %, each for its comparison alone. A regression is worse by more than the noise \
+    threshold with a p-value under 5 % after Holm's correction over all comparisons of this page, so that a change \
+    of just the threshold is called about every other time at best. Unclear: neither a change beyond the threshold \
+    nor its absence could be shown; more or longer runs would.";
+const SINGLE: &str = "One run a side: how much runs of the same system differ from each other is unknown here, so \
+    intervals are too narrow by that. Repeat the runs before acting on a difference.";
+
+/// Where [`render`] put things.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComparePaths {
+    /// `compare.html`.
+    pub html: PathBuf,
+    /// `compare.md`.
+    pub markdown: PathBuf,
+    /// `compare.json`.
+    pub json: PathBuf,
+}
+
+/// Writes `compare.html`, `compare.md` and `compare.json` into `dir`.
+///
+/// # Errors
+/// A page cannot be made or written.
+pub fn render(comparison: &Comparison, dir: &Path) -> Result<ComparePaths, RecordError> {
+    fs::create_dir_all(dir).map_err(|e| RecordError::io(dir, e))?;
+    let paths = ComparePaths {
+        html: dir.join("compare.html"),
+        markdown: dir.join("compare.md"),
+        json: dir.join("compare.json"),
+    };
+    let json = serde_json::to_string_pretty(comparison)
+        .map_err(|e| RecordError::Render { what: "compare.json".to_owned(), why: e.to_string() })?;
+    write_atomically(&paths.json, json.as_bytes(), false)?;
+    write_atomically(&paths.markdown, markdown(comparison).as_bytes(), false)?;
+    write_atomically(&paths.html, html(comparison)?.as_bytes(), false)?;
+    Ok(paths)
+}
+
+/// The comparison as lines for a terminal: what changed first, then the rest.
+#[must_use]
+pub fn text(comparison: &Comparison) -> String {
+    let view = View::of(comparison);
+    let mut out = String::new();
+    // Writing into a String cannot fail.
+    let _ = writeln!(out, "{}", view.sentence);
+    for (role, side) in [("base     ", &view.sides[0]), ("candidate", &view.sides[1])] {
+        let _ = writeln!(out, "  {role}  {}  ({})", escape::terminal(&side.name), side.runs);
+    }
+    for note in &view.notes {
+        let _ = writeln!(out, "  ! {}", escape::terminal(note));
+    }
+    let _ = writeln!(
+        out,
+        "\n{:<13} {:<20} {:<12} {:>12} {:>12} {:>9}  95 % interval",
+        "", "operation", "metric", "base", "candidate", "change"
+    );
+    for row in &view.rows {
+        let _ = writeln!(
+            out,
+            "{:<13} {:<20} {:<12} {:>12} {:>12} {:>9}  {}",
+            row.label,
+            escape::terminal(&row.operation),
+            row.metric,
+            row.base,
+            row.candidate,
+            row.relative,
+            row.ci95
+        );
+    }
+    for lost in &view.lost {
+        let _ = writeln!(out, "LOST          {}", escape::terminal(lost));
+    }
+    out
+}
+
+fn markdown(comparison: &Comparison) -> String {
+    let view = View::of(comparison);
+    let cell = |s: &str| escape::markdown(s, 200);
+    let icon = match view.class {
+        "fail" => "❌",
+        "pass" => "✅",
+        _ => "❔",
+    };
+    let mut out = format!("# {icon} {}\n\n", cell(&view.sentence));
+    for (role, side) in [("Base", &view.sides[0]), ("Candidate", &view.sides[1])] {
+        let _ = writeln!(out, "- {role}: **{}** ({})", cell(&side.name), cell(&side.runs));
+    }
+    out.push('\n');
+    for note in &view.notes {
+        let _ = writeln!(out, "> {}\n", cell(note));
+    }
+    for lost in &view.lost {
+        let _ = writeln!(out, "- **LOST** {}", cell(lost));
+    }
+    out.push_str("\n| | operation | metric | base | candidate | change | 95 % interval |\n");
+    out.push_str("|---|---|---|---:|---:|---:|---:|\n");
+    for (i, row) in view.rows.iter().enumerate() {
+        let line = format!(
+            "| {} | {} | {} | {} | {} | {} | {} |\n",
+            row.label,
+            cell(&row.operation),
+            row.metric,
+            row.base,
+            row.candidate,
+            row.relative,
+            row.ci95
+        );
+        if out.len() + line.len() > MOST_BYTES {
+            let _ = writeln!(out, "\n{} more rows are in compare.json.", view.rows.len() - i);
+            break;
+        }
+        out.push_str(&line);
+    }
+    let _ = writeln!(out, "\n{METHOD}");
+    out
+}
+
+fn html(comparison: &Comparison) -> Result<String, RecordError> {
+    let page = || -> Result<String, minijinja::Error> {
+        let mut environment = Environment::new();
+        environment
+            .set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+        environment.set_auto_escape_callback(|_| AutoEscape::Html);
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.add_template("compare.html", TEMPLATE)?;
+        environment.get_template("compare.html")?.render(minijinja::context! {
+            p => Value::from(Serde(View::of(comparison))),
+            method => METHOD,
+            style => STYLE,
+        })
+    };
+    page().map_err(|e| RecordError::Render { what: "compare.html".to_owned(), why: e.to_string() })
+}
+
+/// The comparison in words.
+#[derive(Serialize)]
+struct View {
+    /// The page's verdict and its colour.
+    label: &'static str,
+    class: &'static str,
+    sentence: String,
+    sides: [SideView; 2],
+    notes: Vec<String>,
+    lost: Vec<String>,
+    rows: Vec<RowView>,
+}
+
+#[derive(Serialize)]
+struct SideView {
+    name: String,
+    runs: String,
+    ids: Vec<String>,
+    implementations: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct RowView {
+    label: &'static str,
+    class: &'static str,
+    operation: String,
+    metric: &'static str,
+    base: String,
+    candidate: String,
+    relative: String,
+    ci95: String,
+    p: String,
+    /// Interval and value on an axis of 0–100, for the bar; absent without an interval.
+    bar: Option<Bar>,
+}
+
+#[derive(Serialize)]
+struct Bar {
+    left: f64,
+    width: f64,
+    dot: f64,
+}
+
+impl View {
+    fn of(comparison: &Comparison) -> Self {
+        let mut rows: Vec<&Row> = comparison.rows.iter().collect();
+        // What changed comes first; within that the page's own order.
+        rows.sort_by_key(|row| match row.change {
+            Change::Regression => 0,
+            Change::Improvement => 1,
+            Change::Unclear => 2,
+            Change::Equivalent => 3,
+            Change::TooFew => 4,
+        });
+        // The bars share one axis, as wide as the widest interval asks for, in steps that stay comparable.
+        let widest = rows
+            .iter()
+            .filter_map(|r| r.ci95)
+            .fold(comparison.noise * 2.0, |w, (low, high)| w.max(-low).max(high))
+            .min(1.0);
+        // Where something is unclear or could not be compared, "not worse" would say more than was seen.
+        let unclear = rows.is_empty()
+            || rows.iter().any(|r| matches!(r.change, Change::Unclear | Change::TooFew));
+        let (label, class) = match (comparison.is_worse(), unclear) {
+            (true, _) => ("WORSE", "fail"),
+            (false, true) => ("NO REGRESSION SEEN", "open"),
+            (false, false) => ("NOT WORSE", "pass"),
+        };
+        Self {
+            label,
+            class,
+            sentence: sentence(comparison),
+            sides: [&comparison.base, &comparison.candidate].map(|side| SideView {
+                name: side.name.clone(),
+                runs: runs(side.runs.len()),
+                ids: side.runs.clone(),
+                implementations: side.implementations.clone(),
+            }),
+            notes: notes(comparison),
+            lost: comparison
+                .lost
+                .iter()
+                .map(|l| format!("{}: {} in {} ({})", l.what, l.now, l.run, l.evidence))
+                .collect(),
+            rows: rows.into_iter().map(|row| RowView::of(row, widest)).collect(),
+        }
+    }
+}
+
+impl RowView {
+    fn of(row: &Row, widest: f64) -> Self {
+        let value = |v: Option<f64>| match (v, row.metric) {
+            (None, _) => "–".to_owned(),
+            (Some(v), Metric::Rate) => format!("{}/s", units::rate(v)),
+            (Some(v), _) => units::duration_ns(v),
+        };
+        let at = |relative: f64| (50.0 + 50.0 * relative / widest).clamp(0.0, 100.0);
+        Self {
+            label: row.change.label(),
+            class: match row.change {
+                Change::Regression => "fail",
+                Change::Improvement | Change::Equivalent => "pass",
+                Change::Unclear => "open",
+                Change::TooFew => "unseen",
+            },
+            operation: row.operation.clone(),
+            metric: row.metric.label(),
+            base: value(row.base),
+            candidate: value(row.candidate),
+            relative: row.relative.map_or_else(|| "–".to_owned(), signed),
+            ci95: row.ci95.map_or_else(
+                || "too few operations or seconds".to_owned(),
+                |(low, high)| format!("{} to {}", signed(low), signed(high)),
+            ),
+            p: row.p_adjusted.map_or_else(|| "–".to_owned(), |p| format!("{p:.3}")),
+            bar: row.relative.zip(row.ci95).map(|(relative, (low, high))| Bar {
+                left: at(low),
+                width: at(high) - at(low),
+                dot: at(relative),
+            }),
+        }
+    }
+}
+
+/// A relative change (`+4.2 %`).
+fn signed(relative: f64) -> String {
+    if relative.abs() >= 9.995 {
+        return format!("×{:.0}", relative + 1.0);
+    }
+    format!("{:+.1} %", relative * 100.0).replace('-', "−")
+}
+
+fn runs(n: usize) -> String {
+    if n == 1 { "1 run".to_owned() } else { format!("{n} runs") }
+}
+
+fn sentence(comparison: &Comparison) -> String {
+    let count = |change| comparison.rows.iter().filter(|r| r.change == change).count();
+    let things =
+        |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
+    let mut parts = Vec::new();
+    let regressions = count(Change::Regression);
+    if regressions > 0 {
+        parts.push(things(regressions, "regression", "regressions"));
+    }
+    if !comparison.lost.is_empty() {
+        parts.push(things(comparison.lost.len(), "promise lost", "promises lost"));
+    }
+    if parts.is_empty() {
+        parts.push("no regression seen".to_owned());
+    }
+    let improvements = count(Change::Improvement);
+    if improvements > 0 {
+        parts.push(things(improvements, "improvement", "improvements"));
+    }
+    parts.push(format!(
+        "{} of {} comparisons equivalent within {}, {} unclear, {} not possible",
+        count(Change::Equivalent),
+        comparison.rows.len(),
+        units::percent(comparison.noise),
+        count(Change::Unclear),
+        comparison.not_compared()
+    ));
+    parts.join(", ")
+}
+
+fn notes(comparison: &Comparison) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !comparison.forced.is_empty() {
+        notes.push("FORCED: the runs are not comparable, for these reasons:".to_owned());
+        notes.extend(comparison.forced.iter().map(ToString::to_string));
+    }
+    if comparison.single_runs {
+        notes.push(SINGLE.to_owned());
+    }
+    if !comparison.differences.is_empty() {
+        notes.push(format!("Differs, and may: {}", by_field(&comparison.differences).join("; ")));
+    }
+    notes
+}
+
+/// `field: 1, 2, 3 and 4 more`, one line per field.
+fn by_field(differences: &[Mismatch]) -> Vec<String> {
+    const SHOWN: usize = 3;
+    let mut fields: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for difference in differences {
+        let values = fields.entry(&difference.field).or_insert_with(|| vec![&difference.first]);
+        values.push(&difference.other);
+    }
+    let line = |(field, values): (&str, Vec<&str>)| {
+        let more = match values.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        let shown: Vec<&str> = values.into_iter().take(SHOWN).collect();
+        format!("{field}: {}{more}", shown.join(", "))
+    };
+    fields.into_iter().map(line).collect()
+}

@@ -1,0 +1,102 @@
+//! One run, as far as comparison needs it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::row::Metric;
+use crate::error::RecordError;
+use crate::read::Run;
+use crate::record::{RunRecord, SeriesRow};
+use crate::stats::{Counts, Estimate, batch_means, ln_percentile};
+use crate::store::RUN_JSON;
+use crate::summary::{IntervalMean, mean_ci, measured_s};
+
+/// A run with an estimate per operation and metric.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// The record.
+    pub record: RunRecord,
+    /// Operation and metric to the logarithm of the value, where the run is long enough to tell its error.
+    pub(super) estimates: BTreeMap<(String, Metric), Estimate>,
+}
+
+/// See [`super::side`].
+pub(super) fn read_side(dir: &Path) -> Result<Vec<Sample>, RecordError> {
+    let mut dirs = vec![dir.to_path_buf()];
+    if !dir.join(RUN_JSON).exists() {
+        dirs = run_directories(dir)?;
+    }
+    let mut samples = dirs.iter().map(|dir| Sample::read(dir)).collect::<Result<Vec<_>, _>>()?;
+    samples.sort_by(|a, b| a.record.started_at.cmp(&b.record.started_at));
+    Ok(samples)
+}
+
+fn run_directories(dir: &Path) -> Result<Vec<PathBuf>, RecordError> {
+    if !dir.is_dir() {
+        return Err(RecordError::NotADirectory { path: dir.to_path_buf() });
+    }
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(|e| RecordError::io(dir, e))? {
+        let path = entry.map_err(|e| RecordError::io(dir, e))?.path();
+        if path.join(RUN_JSON).exists() {
+            found.push(path);
+        }
+    }
+    if found.is_empty() {
+        return Err(RecordError::NotARun { path: dir.to_path_buf() });
+    }
+    Ok(found)
+}
+
+impl Sample {
+    /// Reads a run directory.
+    ///
+    /// # Errors
+    /// The directory is no run that ended in order, or a file was cut or edited.
+    pub fn read(dir: &Path) -> Result<Self, RecordError> {
+        let run = Run::intervals(dir)?;
+        let load_end_s = run.record.config.warmup_s + measured_s(&run.record, &run.series);
+        let mut by_operation: BTreeMap<&str, Vec<&SeriesRow>> = BTreeMap::new();
+        for row in run.series.iter().filter(|row| row.measured) {
+            by_operation.entry(&row.operation).or_default().push(row);
+        }
+        let mut estimates = BTreeMap::new();
+        for operation in &run.record.operations {
+            let name = &operation.name;
+            let rows = by_operation.remove(name.as_str()).unwrap_or_default();
+            let means: Vec<IntervalMean> = rows
+                .iter()
+                .filter(|r| r.completed > 0)
+                .map(|r| IntervalMean::response(r))
+                .collect();
+            let rates: Vec<f64> = rows
+                .iter()
+                .filter(|r| r.dt_s > 0.5 && r.t_s <= load_end_s + 0.5)
+                .map(|r| r.completed as f64 / r.dt_s)
+                .collect();
+            let none: Vec<Counts> = Vec::new();
+            let intervals = run.response.get(name).unwrap_or(&none);
+            for metric in Metric::ALL {
+                let estimate = match metric {
+                    Metric::Mean => mean_ci(&means, load_end_s).and_then(ln),
+                    Metric::P50 => ln_percentile(intervals, 0.5),
+                    Metric::P99 => ln_percentile(intervals, 0.99),
+                    Metric::Rate => batch_means(&rates).and_then(ln),
+                };
+                if let Some(estimate) = estimate {
+                    estimates.insert((name.clone(), metric), estimate);
+                }
+            }
+        }
+        Ok(Self { record: run.record, estimates })
+    }
+}
+
+/// A mean on the log scale: the error by the delta method (the first term of Taylor's series).
+fn ln(ci: crate::stats::MeanCi) -> Option<Estimate> {
+    (ci.mean > 0.0).then(|| Estimate {
+        value: ci.mean.ln(),
+        variance: ci.variance / ci.mean.powi(2),
+        df: ci.df,
+    })
+}
