@@ -20,13 +20,15 @@ const SHORT: [&str; 9] =
     ["--profile", "small", "--scale", "0.1", "--duration", "5s", "--warmup", "1s", "--yes"];
 
 fn run(place: &Place, file: &std::path::Path, arguments: &[&str]) -> Output {
-    let mut all = vec!["--endpoints", file.to_str().unwrap()];
+    let file = file.to_str().unwrap_or_else(|| panic!("{}", file.display()));
+    let mut all = vec!["--endpoints", file];
     all.extend_from_slice(arguments);
     place.run(&all)
 }
 
 fn cell<'a>(record: &'a RunRecord, component: &str) -> &'a FeatureResult {
-    record.features.iter().find(|f| f.feature == component).unwrap()
+    let found = record.features.iter().find(|f| f.feature == component);
+    found.unwrap_or_else(|| panic!("no cell {component}"))
 }
 
 fn assert_nothing_left(place: &Place, servers: &Servers) {
