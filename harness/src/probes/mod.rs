@@ -185,7 +185,9 @@ impl Cell<'_> {
             return self.not_written(asked);
         }
         let started = Instant::now();
-        let answer = tokio::time::timeout(PROBE_TIMEOUT, probe(endpoint)).await;
+        // Boxed: the drivers' futures nest deeper than the compiler follows a run's in one piece.
+        let probing = Box::pin(probe(endpoint));
+        let answer = tokio::time::timeout(PROBE_TIMEOUT, probing).await;
         let took = started.elapsed();
         match answer {
             Ok(Ok(answered)) => match self.fidelity() {
