@@ -258,6 +258,35 @@ fn only_larges_interactive_operations_and_uptime_are_documented() {
 }
 
 #[test]
+fn every_server_that_a_provider_can_start_has_a_pinned_image_and_a_limit_that_fits_the_machine() {
+    use Component::{Kafka, Minio, Nats, Postgresql, Redis};
+    for name in names() {
+        let profile = load(name);
+        let (mut millicores, mut bytes) = (0, 0);
+        for component in [Postgresql, Redis, Minio, Nats, Kafka] {
+            if profile.presence(component) != Presence::Present {
+                continue;
+            }
+            assert!(profile.images.contains_key(&component), "{name}: {component} has no image");
+            let limit = &profile.limits[&component];
+            millicores += limit.cpu.millicores();
+            bytes += limit.memory.bytes();
+        }
+        for service in profile.services.values() {
+            let replicas = u64::from(service.replicas.unwrap_or(1));
+            if let Some(limit) = &service.limits {
+                millicores += replicas * limit.cpu.millicores();
+                bytes += replicas * limit.memory.bytes();
+            }
+        }
+        assert!(millicores <= u64::from(profile.resources.vcpu) * 1000, "{name}: {millicores} m");
+        assert!(bytes <= profile.resources.memory.bytes(), "{name}: {bytes} bytes");
+        assert_eq!(profile.provenance["limits.redis.cpu"].origin, Origin::Derived);
+        assert_eq!(profile.provenance["images.redis"].origin, Origin::Derived);
+    }
+}
+
+#[test]
 fn every_figure_says_where_it_comes_from() {
     for name in names() {
         let profile = load(name);

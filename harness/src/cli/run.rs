@@ -236,9 +236,10 @@ fn dry_run(plan: &RunPlan, chosen: &Plan, provider: &str, output: Output) -> Res
     say!(text, "Would start:");
     for choice in &chosen.choices {
         let version = choice.version.as_deref().unwrap_or("version known once it runs");
+        let note = choice.note.as_deref().map(|note| format!("; {note}")).unwrap_or_default();
         say!(
             text,
-            "  {:<12} {} ({version}), {}",
+            "  {:<12} {} ({version}), {}{note}",
             choice.component.name(),
             choice.name,
             choice.fidelity
