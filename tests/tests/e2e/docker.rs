@@ -32,14 +32,17 @@ fn images() -> Option<String> {
 }
 
 fn docker(arguments: &[&str]) -> Vec<String> {
-    let output = Command::new("docker").args(arguments).output().unwrap();
+    let output = Command::new("docker")
+        .args(arguments)
+        .output()
+        .unwrap_or_else(|e| panic!("start docker: {e}"));
     assert!(output.status.success(), "docker {arguments:?}: {}", stderr(&output));
     String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
 }
 
 /// Containers, networks and volumes of a run, which are named after it.
 fn left(run_id: &str) -> Vec<String> {
-    let run = run_id.rsplit('-').next().unwrap();
+    let run = run_id.rsplit('-').next().unwrap_or_default();
     let filter = format!("label=odg-bench.run={run}");
     let mut all = docker(&["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"]);
     for kind in ["network", "volume"] {
@@ -151,7 +154,7 @@ fn what_a_killed_run_leaves_is_found_by_clean_and_a_container_of_others_stays() 
     let cleaned = place.command(&["clean"]).output().unwrap();
     assert_eq!(cleaned.status.code(), Some(0), "{}", stderr(&cleaned));
     assert_eq!(left(&run_id), Vec::<String>::new(), "{}", String::from_utf8_lossy(&cleaned.stdout));
-    assert_eq!(docker(&["rm", "--volumes", &foreign]), [foreign.clone()], "it was still there");
+    assert_eq!(docker(&["rm", "--volumes", &foreign]), [foreign.as_str()], "it was still there");
 }
 
 #[test]
@@ -200,7 +203,8 @@ fn an_image_file_that_is_half_written_is_bad_input_with_its_line() {
 /// An engine at a socket in a place of its own that sends this to every question, or nothing at all.
 fn engine_that_says(place: &Place, answer: Option<&'static str>) -> String {
     let path = place.runs().join("engine.sock");
-    let listener = UnixListener::bind(&path).unwrap();
+    let listener =
+        UnixListener::bind(&path).unwrap_or_else(|e| panic!("listen at {}: {e}", path.display()));
     std::thread::spawn(move || {
         let mut silent = Vec::new();
         for stream in listener.incoming() {
