@@ -95,8 +95,12 @@ pub(super) fn clean(args: &CleanArgs) -> Result<u8, Failure> {
 fn clean_containers(dry_run: bool, text: &mut String) -> Result<(), Failure> {
     let found = match docker::sweep(dry_run) {
         Ok(found) => found,
-        Err(docker::DockerError::NoEngine { .. }) => {
-            let _ = writeln!(text, "No container engine answers here, so none was searched.");
+        // Whoever cannot use an engine has started no containers in it.
+        Err(
+            error @ (docker::DockerError::NoEngine { .. }
+            | docker::DockerError::NotPermitted { .. }),
+        ) => {
+            let _ = writeln!(text, "No containers were looked for: {error}");
             return Ok(());
         }
         Err(error) => return Err(Failure::stack(error)),

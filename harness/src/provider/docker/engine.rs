@@ -8,6 +8,7 @@ use std::time::Duration;
 use bollard::Docker;
 use bollard::errors::Error;
 use testcontainers::core::client::docker_client_instance;
+use testcontainers::core::error::ClientError;
 
 use super::error::{DockerError, OLDEST_API, words};
 
@@ -37,9 +38,10 @@ impl Engine {
     pub(super) async fn connect() -> Result<Self, DockerError> {
         let address = address();
         local(&address)?;
-        let docker = docker_client_instance()
-            .await
-            .map_err(|error| no_engine(&address, &error.to_string()))?;
+        let docker = docker_client_instance().await.map_err(|error| match error {
+            ClientError::Init(error) => unreachable(&address, &error),
+            other => no_engine(&address, &other.to_string()),
+        })?;
         let asked = tokio::time::timeout(PATIENCE, docker.version()).await;
         let version = match asked {
             Ok(Ok(version)) => version,

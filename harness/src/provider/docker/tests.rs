@@ -175,6 +175,21 @@ async fn five_starts_and_stops_leave_nothing() {
     }
 }
 
+/// Processes that a container has, and our own children: others come and go on any machine.
+fn processes_of_containers() -> usize {
+    let own = i32::try_from(std::process::id()).unwrap();
+    crate::host::procfs::processes()
+        .iter()
+        .filter(|process| {
+            let name = std::fs::read_to_string(format!("/proc/{}/comm", process.pid));
+            let name = name.unwrap_or_default();
+            process.parent == own
+                || name.starts_with("docker-proxy")
+                || name.starts_with("containerd-shim")
+        })
+        .count()
+}
+
 /// What cycles could leave behind: things of the engine, processes, listening ports, our file descriptors.
 async fn counts() -> [(&'static str, usize); 6] {
     let engine = Engine::connect().await.unwrap();
@@ -200,13 +215,13 @@ async fn counts() -> [(&'static str, usize); 6] {
         ("containers", containers),
         ("networks", networks),
         ("volumes", volumes),
-        ("processes", crate::host::procfs::processes().len()),
+        ("processes", processes_of_containers()),
         ("listening ports", listening),
         ("file descriptors", std::fs::read_dir("/proc/self/fd").unwrap().count()),
     ]
 }
 
-/// Takes minutes and wants a machine on which nothing else starts or ends:
+/// Takes minutes and wants a machine on which no other servers start meanwhile:
 /// `cargo test -p odg-bench --lib two_hundred -- --ignored --nocapture`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes and wants a quiet machine"]
@@ -227,8 +242,8 @@ async fn two_hundred_starts_and_stops_leave_nothing() {
     for ((what, before), (_, after)) in before.iter().zip(&after) {
         println!("{what}: {before} before, {after} after");
     }
-    for index in [0, 1, 2, 4, 5] {
-        assert_eq!(before[index], after[index]);
+    for ((what, before), (_, after)) in before.iter().zip(&after) {
+        assert!(after <= before, "{what}");
     }
 }
 
