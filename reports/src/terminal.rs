@@ -44,7 +44,7 @@ fn verdict(screen: &mut Screen, record: &RunRecord) {
     ));
     let marks = words::marks(record);
     if !marks.is_empty() {
-        screen.plain(&format!("Marked: {}", marks.join(", ")));
+        screen.wrapped("Marked: ", &marks.join(", "));
     }
     for (i, reason) in record.reasons.iter().take(MOST_REASONS).enumerate() {
         if i == 0 {
