@@ -114,6 +114,7 @@ impl From<DriverError> for Trouble {
             // A service under load, or away, breaks no promise about what it answers.
             ErrorKind::Timeout
             | ErrorKind::Connection
+            | ErrorKind::Certificate
             | ErrorKind::Throttled
             | ErrorKind::Server
             | ErrorKind::Full

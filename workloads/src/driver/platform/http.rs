@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{Certificate, Client, Identity, Method, Url, redirect};
+use reqwest::{Client, Method, Url, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::login::{Login, Token};
-use crate::driver::error::chain;
+use crate::driver::error::{chain, tls_error};
 use crate::driver::retry::with_retries;
 use crate::driver::{Done, DriverError, ErrorKind};
-use crate::endpoint::{HttpEndpoint, Tls};
+use crate::endpoint::{HttpEndpoint, HttpLogin};
+use crate::tls;
 
 /// Time to open a connection, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -115,8 +116,7 @@ impl HttpClient {
             DriverError::new(ErrorKind::Refused, system, what, why)
         };
         let base = service_url(&endpoint.url).map_err(|why| refused("read its URL", &why))?;
-        // A process-wide default that is there already serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        tls::install_provider();
         let mut builder = Client::builder()
             .user_agent(concat!("odg-bench/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
@@ -128,8 +128,12 @@ impl HttpClient {
             // The service is measured, not a proxy in front of it.
             .no_proxy()
             .retry(reqwest::retry::never());
-        builder = certificates(builder, &endpoint.tls)
-            .map_err(|why| refused("read its certificates", &why))?;
+        if base.scheme() == "https" || endpoint.login.is_encrypted() {
+            let config = endpoint.tls.client_config().map_err(|why| {
+                DriverError::new(ErrorKind::Certificate, system, "read its certificates", why)
+            })?;
+            builder = builder.tls_backend_preconfigured(config);
+        }
         let client = builder.build().map_err(|e| refused("make a client", &chain(&e)))?;
         let login = Login::new(system, &client, &endpoint.login)?;
         Ok(Self { system, client, base, login })
@@ -235,6 +239,13 @@ impl HttpClient {
     }
 }
 
+impl HttpLogin {
+    /// Whether tokens are fetched over TLS.
+    fn is_encrypted(&self) -> bool {
+        matches!(self, Self::ClientCredentials { token_url, .. } if token_url.starts_with("https:"))
+    }
+}
+
 /// The address of a service. A login in it would end up in error texts.
 pub(super) fn service_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|e| format!("{e}; give one such as http://host:8000"))?;
@@ -248,28 +259,6 @@ pub(super) fn service_url(text: &str) -> Result<Url, String> {
         return Err("it holds a query; leave out what follows ? or #".to_owned());
     }
     Ok(url)
-}
-
-/// Trusts the endpoint's authorities and no other, where it names some, and shows its certificate.
-fn certificates(
-    mut builder: reqwest::ClientBuilder,
-    tls: &Tls,
-) -> Result<reqwest::ClientBuilder, String> {
-    if let Some(ca) = &tls.ca_pem {
-        let trusted = Certificate::from_pem_bundle(ca.as_bytes()).map_err(|e| chain(&e))?;
-        if trusted.is_empty() {
-            return Err("the authority's file holds no PEM certificate".to_owned());
-        }
-        builder = builder.tls_certs_only(trusted);
-    }
-    if let Some(identity) = &tls.identity {
-        let pem = format!("{}\n{}", identity.certificate_pem, identity.key_pem.expose());
-        // Its errors do not quote the text.
-        let identity = Identity::from_pem(pem.as_bytes())
-            .map_err(|_| "the client certificate or its key is not PEM".to_owned())?;
-        builder = builder.identity(identity);
-    }
-    Ok(builder)
 }
 
 /// The kind under which a status is counted.
@@ -304,5 +293,8 @@ pub(super) fn http_error(
         ErrorKind::Protocol
     };
     let error = error.without_url();
+    if let Some(error) = tls_error(system, operation, &error) {
+        return error;
+    }
     DriverError::new(kind, system, operation, chain(&error))
 }

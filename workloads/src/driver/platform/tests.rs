@@ -280,8 +280,9 @@ async fn a_service_is_trusted_by_the_given_authority_and_no_other() {
     };
     assert_eq!(ask(ca).await.unwrap().value.id, Uuid::nil());
     let error: DriverError = ask(other_ca).await.unwrap_err();
-    assert!(error.to_string().contains("certificate"), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Certificate, "{error}");
+    assert!(error.to_string().contains("not trusted"), "{error}");
     let error = ask("no certificate".into()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused);
-    assert!(error.to_string().contains("holds no PEM certificate"), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Certificate);
+    assert!(error.to_string().contains("not a PEM certificate"), "{error}");
 }
