@@ -15,7 +15,9 @@ use odg_workloads::clock::Clock;
 use odg_workloads::endpoint::{
     HttpEndpoint, HttpLogin, PlatformEndpoints, PostgresEndpoint, SslMode, Tls,
 };
-use odg_workloads::governance::{Governance, GovernanceLoad, GovernanceOutcome, operations as op};
+use odg_workloads::governance::{
+    Governance, GovernanceLoad, GovernanceOutcome, operations as op, sweep,
+};
 use odg_workloads::recorder::{Recorder, Tally};
 use odg_workloads::schedule::Arrivals;
 use odg_workloads::secret::Secret;
@@ -71,7 +73,8 @@ async fn ask(
     database: Option<&PostgresEndpoint>,
     loaded: &Loaded,
 ) -> Vec<FeatureResult> {
-    let mut asked = Invariants::prepare(&platform(services), "t1").await.unwrap();
+    let prepared = Invariants::prepare(&platform(services), "t1").await;
+    let mut asked = prepared.unwrap_or_else(|e| panic!("{e}"));
     asked.round().await;
     let findings = asked.conclude(database, "t1", loaded).await;
     let leftovers = asked.leave().await;
@@ -90,8 +93,10 @@ async fn load(platform: &PlatformEndpoints) -> (GovernanceOutcome, Vec<(&'static
     let operations = op::operations(platform);
     let names: Vec<&'static str> = operations.iter().map(|o| o.name).collect();
     let recorder = Arc::new(Recorder::new(operations, (2_000_000_000, 6_000_000_000)));
-    let prepared = Governance::prepare("t1", platform, load).await.unwrap();
-    let running = prepared.start(&recorder, Clock::starting_in(Duration::ZERO)).unwrap();
+    let prepared = Governance::prepare("t1", platform, load).await;
+    let prepared = prepared.unwrap_or_else(|e| panic!("{e}"));
+    let started = prepared.start(&recorder, Clock::starting_in(Duration::ZERO));
+    let running = started.unwrap_or_else(|e| panic!("{e}"));
     while !running.schedule_ended() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -249,6 +254,20 @@ async fn the_load_keeps_its_schedule_names_everything_and_takes_its_roles_away()
     for name in services.names().await {
         assert!(name.starts_with("odgbench-t1"), "{name} does not say whose it is");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_of_a_run_that_broke_off_are_found_and_taken_away() {
+    let server = TestPostgres::start().await;
+    let services = StandIn::start(&server, "swept").await;
+    let platform = platform(&services);
+    drop(Governance::prepare("t4", &platform, some_load()).await.unwrap());
+    drop(Invariants::prepare(&platform, "t4").await.unwrap());
+    drop(Governance::prepare("t5", &platform, some_load()).await.unwrap());
+    assert_eq!(services.counts().await[2], 6);
+    let problems = sweep(&platform, "t4").await;
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!(services.counts().await[2], 2, "another run's roles are left alone");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,9 +17,11 @@ mod observed;
 pub mod operations;
 mod reads;
 mod running;
+mod sweep;
 
 pub use creations::{Creation, creations};
 pub use load::{DECISIONS_PER_S, GovernanceLoad};
 pub use names::GovernanceNames;
 pub use observed::{Observation, Observed};
 pub use running::{Governance, GovernanceOutcome, Running};
+pub use sweep::sweep;

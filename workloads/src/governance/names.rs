@@ -18,6 +18,11 @@ impl GovernanceNames {
         Ok(Self { prefix: Prefix::new(format!("odgbench-{run}"))? })
     }
 
+    /// What the probes of `run` are named after.
+    pub fn of_probes(run: &str) -> String {
+        format!("{run}-probe")
+    }
+
     /// The domain in which everything happens.
     pub fn domain(&self) -> String {
         format!("{}-governance", self.prefix.as_str())

@@ -54,7 +54,7 @@ impl Invariants {
     /// A service that does not answer, or that refuses.
     pub async fn prepare(platform: &PlatformEndpoints, run: &str) -> Result<Self, DriverError> {
         let mut prepared = Self {
-            names: GovernanceNames::new(&format!("{run}-probe"))?,
+            names: GovernanceNames::new(&GovernanceNames::of_probes(run))?,
             governance: platform
                 .governance_engine
                 .as_ref()

@@ -371,8 +371,16 @@ impl GovernanceClient {
     /// # Errors
     /// As classified.
     pub async fn roles(&self, domain_id: &str) -> Result<Done<Vec<Role>>, DriverError> {
+        let operation = "list roles";
         let path = [&ROLES[..], &["domain", domain_id]].concat();
-        self.http.ask(Call::get("list roles", &path), 200).await
+        let done: Done<Vec<Role>> = self.http.ask(Call::get(operation, &path), 200).await?;
+        done.try_map(|roles| {
+            // They may be taken away next: none of another domain must be among them.
+            if roles.iter().any(|role| role.domain_id != domain_id) {
+                return Err(wrong(operation, "the list holds roles in another domain"));
+            }
+            Ok(roles)
+        })
     }
 }
 
