@@ -1,6 +1,7 @@
 //! A run: bring the stack up, probe it, load it, judge it, write it down, take it down.
 
 pub mod assemble;
+mod interrupts;
 pub mod label;
 pub mod monitor;
 pub mod platform;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use nix::sys::signal::Signal;
 use odg_profiles::{Component, Presence, Profile};
 use odg_reports::record::{
     GeneratorSummary, JournalLine, LedgerSummary, RunRecord, RunState, SCHEMA_VERSION,
@@ -22,6 +21,7 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
 use super::assemble::{self, Measured};
+use super::interrupts::Interrupts;
 use super::label;
 use super::monitor::Monitor;
 use super::platform;
@@ -475,53 +475,4 @@ fn empty_record(
         warnings: plan.warnings.clone(),
         events: Vec::new(),
     }
-}
-
-/// Ctrl-C and SIGTERM, from the start of the run.
-struct Interrupts {
-    count: tokio::sync::watch::Receiver<u32>,
-}
-
-impl Interrupts {
-    fn listen() -> Self {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (sender, count) = tokio::sync::watch::channel(0);
-        let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
-        if !hang_up_is_ignored() {
-            kinds.push(SignalKind::hangup());
-        }
-        for kind in kinds {
-            let sender = sender.clone();
-            match signal(kind) {
-                Ok(mut stream) => {
-                    tokio::spawn(async move {
-                        while stream.recv().await.is_some() {
-                            sender.send_modify(|n| *n += 1);
-                        }
-                    });
-                }
-                Err(error) => tracing::warn!(%error, "cannot listen for signals"),
-            }
-        }
-        Self { count }
-    }
-
-    fn count(&self) -> u32 {
-        *self.count.borrow()
-    }
-
-    async fn first(&self) {
-        let mut count = self.count.clone();
-        if count.wait_for(|n| *n > 0).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-/// Whether this process was started to outlive its terminal, as `nohup` does: then it stays so.
-fn hang_up_is_ignored() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.is_some_and(|mask| mask & (1 << (Signal::SIGHUP as u32 - 1)) != 0)
 }
