@@ -11,11 +11,13 @@ use odg_profiles::units::format_rate;
 use odg_reports::record::Warning;
 use odg_workloads::day::Carries;
 use odg_workloads::day::names::{Created, Names};
+use odg_workloads::governance;
 
 use super::print;
 use crate::exit::{self, Failure};
 use crate::provider::attach::{Given, SAMPLE, leftovers};
 use crate::run::RunPlan;
+use crate::run::platform::governance_load;
 
 /// Stands for a run's label where there is none yet.
 const SOME_RUN: &str = "run";
@@ -86,6 +88,26 @@ pub(super) fn created(carries: Carries) -> Vec<Created> {
     names.into_iter().map(shown).collect()
 }
 
+/// What a run leaves at the platform's own services, which only ever append, as a warning.
+pub(super) fn kept(given: &Given, plan: &RunPlan) -> Option<Warning> {
+    let load = governance_load(plan);
+    let made =
+        governance::creations(SOME_RUN, &given.endpoints.platform, &load).unwrap_or_default();
+    let kept: Vec<String> = made
+        .iter()
+        .filter(|one| !one.removed && !plan.read_only)
+        .map(|one| format!("{}: {}", one.service, one.what.replace("-run", "-<run>")))
+        .collect();
+    (!kept.is_empty()).then(|| Warning {
+        code: "stays".into(),
+        text: format!(
+            "what the platform's services keep of a run stays there: {}",
+            kept.join("; ")
+        ),
+        action: "leave these services out of the endpoints where that must not be".into(),
+    })
+}
+
 /// Says what would be loaded and how much, and waits for consent.
 ///
 /// # Errors
@@ -105,6 +127,10 @@ pub(super) fn consent(given: &Given, plan: &RunPlan, yes: bool) -> Result<(), Fa
         offered.operations_per_s() - offered.events_per_s,
         plan.load.length.as_secs_f64()
     );
+    if let Some(kept) = kept(given, plan) {
+        let rate = plan.decisions_per_s;
+        let _ = writeln!(text, "The services get {rate:.1} decisions/s; {}.", kept.text);
+    }
     let mut err = io::stderr().lock();
     let _ = err.write_all(text.as_bytes());
     if yes {

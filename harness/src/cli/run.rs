@@ -173,6 +173,7 @@ pub(super) fn execute(args: &RunArgs) -> Result<u8, Failure> {
     }
     if let Some(given) = &given {
         plan.warnings.extend(attach::exposed(given, args.attach.endpoints.as_deref()));
+        plan.warnings.extend(attach::kept(given, &plan));
     }
     let mapped = args.images.as_deref().map(read_images).transpose()?.unwrap_or_default();
     let docker = DockerProvider::new(&plan.profile, mapped);

@@ -13,6 +13,7 @@ use odg_reports::record::{
 };
 use odg_reports::{RunWriter, render_all};
 use odg_workloads::day::{self, Day, DayOptions, Running, operations};
+use odg_workloads::governance;
 use odg_workloads::null::ceiling_events_per_s;
 use odg_workloads::payload::Pool;
 use odg_workloads::recorder::Recorder;
@@ -141,7 +142,9 @@ pub async fn run(
     progress.finish();
     if stays && !plan.read_only {
         progress.step("removing what the run created");
-        for problem in day::sweep(&stack.endpoints, &label).await {
+        let mut left = day::sweep(&stack.endpoints, &label).await;
+        left.extend(governance::sweep(&stack.endpoints.platform, &label).await);
+        for problem in left {
             eprintln!("odg-bench: left behind: {problem}");
             record.warnings.push(Warning {
                 code: "leftovers".into(),

@@ -29,6 +29,8 @@ pub(super) enum Life {
     Dead,
     /// Its process ids are not ours (another container): it cannot be told from here.
     Unknown,
+    /// Started by another kernel: before this one booted, or on a machine that uses the same engine.
+    OtherKernel,
 }
 
 impl Owner {
@@ -74,11 +76,10 @@ impl Owner {
         })
     }
 
-    /// Whether it still lives, as `here` (this process) can tell. A later process with the same id is another
-    /// one, and nothing survives a boot.
+    /// Whether it still lives, as `here` (this process) can tell. A later process with the same id is another one.
     pub(super) fn life(&self, here: &Self) -> Life {
         if self.boot != here.boot {
-            Life::Dead
+            Life::OtherKernel
         } else if self.namespace != here.namespace {
             Life::Unknown
         } else if self.process.is_alive() {
@@ -115,7 +116,7 @@ mod tests {
         assert_eq!(with(|_| {}), Life::Alive);
         assert_eq!(with(|o| o.process.start_ticks += 1), Life::Dead);
         assert_eq!(with(|o| o.process.pid = i32::MAX), Life::Dead);
-        assert_eq!(with(|o| o.boot = "an earlier one".into()), Life::Dead);
+        assert_eq!(with(|o| o.boot = "an earlier one".into()), Life::OtherKernel);
         assert_eq!(with(|o| o.namespace = "pid:[1]".into()), Life::Unknown);
     }
 }

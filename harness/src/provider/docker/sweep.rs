@@ -1,9 +1,10 @@
 //! Removing what runs have left in an engine: of one run at its end, and of dead ones by `odg-bench clean`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use bollard::Docker;
+use bollard::models::ContainerSummaryStateEnum;
 use bollard::query_parameters::{
     ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
     RemoveContainerOptionsBuilder, RemoveVolumeOptionsBuilder,
@@ -47,6 +48,8 @@ pub(super) struct Labelled {
     id: String,
     pub name: String,
     pub owner: Option<Owner>,
+    /// Whether it is a container that runs.
+    pub running: bool,
 }
 
 /// Everything with the label of `run`, or of any run; containers first, since they hold on to the rest.
@@ -70,6 +73,7 @@ pub(super) async fn labelled(
             kind: Kind::Container,
             name: name.map_or_else(|| id.clone(), |name| name.trim_start_matches('/').to_owned()),
             owner: owner(&found.labels),
+            running: found.state == Some(ContainerSummaryStateEnum::RUNNING),
             id,
         }
     }));
@@ -80,6 +84,7 @@ pub(super) async fn labelled(
         id: found.id.unwrap_or_default(),
         name: found.name.unwrap_or_default(),
         owner: owner(&found.labels),
+        running: false,
     }));
     let options = ListVolumesOptionsBuilder::new().filters(&filters).build();
     let volumes = docker.list_volumes(Some(options)).await.map_err(|e| refused("volumes", e))?;
@@ -88,6 +93,7 @@ pub(super) async fn labelled(
         id: found.name.clone(),
         name: found.name,
         owner: Owner::read(&found.labels),
+        running: false,
     }));
     Ok(all)
 }
@@ -130,12 +136,12 @@ pub(super) async fn remove_run(docker: &Docker, run: &str, late: Duration) -> Ve
                 problems.push(format!("could not remove {kind} {name}: {}", words(&error)));
             }
         }
-        if !problems.is_empty() && began.elapsed() >= PATIENCE {
-            return problems;
+        if !all.is_empty() && began.elapsed() >= PATIENCE.max(late) {
+            let still =
+                |thing: &Labelled| format!("{} {} is still there", thing.kind.label(), thing.name);
+            return if problems.is_empty() { all.iter().map(still).collect() } else { problems };
         }
-        if !problems.is_empty() || all.is_empty() {
-            tokio::time::sleep(PAUSE).await;
-        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -157,10 +163,24 @@ pub struct Leftover {
 pub(super) async fn sweep(engine: &Engine, dry_run: bool) -> Result<Vec<Leftover>, DockerError> {
     let here = Owner::this("");
     let mut found = Vec::new();
-    for thing in labelled(&engine.docker, None).await? {
+    let all = labelled(&engine.docker, None).await?;
+    // The engine stops a run's containers with its machine and does not start them again.
+    let run_of = |thing: &Labelled| thing.owner.as_ref().map(|owner| owner.run.clone());
+    let running: HashSet<String> =
+        all.iter().filter(|thing| thing.running).filter_map(run_of).collect();
+    for thing in all {
         let Some(owner) = &thing.owner else { continue };
-        let problem = match owner.life(&here) {
+        let life = match owner.life(&here) {
+            Life::OtherKernel if !running.contains(&owner.run) => Life::Dead,
+            life => life,
+        };
+        let problem = match life {
             Life::Alive => continue,
+            Life::OtherKernel => Some(
+                "its containers run, and another machine started them; run `odg-bench clean` there, or \
+                 remove it by hand"
+                    .to_owned(),
+            ),
             Life::Unknown => Some(
                 "its run was started in another container, where alone its end can be told; \
                  run `odg-bench clean` there, or remove it by hand"
