@@ -72,6 +72,9 @@ pub(crate) fn marks(record: &RunRecord) -> Vec<String> {
         RunState::Interrupted => imply(&["interrupted"], "interrupted".to_owned()),
         RunState::Aborted => imply(&["aborted"], "aborted".to_owned()),
     }
+    // What was no real component comes first: where there is little room, it must not be what is cut off.
+    let unreal = [Fidelity::Fake, Fidelity::Compatible].map(|fidelity| format!("{fidelity} "));
+    marks.sort_by_key(|mark| !unreal.iter().any(|word| mark.starts_with(word)));
     marks
 }
 
