@@ -145,7 +145,7 @@ pub(super) async fn remove_run(docker: &Docker, run: &str, late: Duration) -> Ve
     }
 }
 
-/// What [`sweep`] found in the engine.
+/// What `sweep` found in the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leftover {
     /// What it is.
