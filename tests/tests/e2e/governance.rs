@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use odg_bench::probes::platform::{Invariants, Loaded, Pausable, Promise, Watch, readiness};
-use odg_reports::record::{FeatureResult, Verdict};
+use odg_reports::record::{FeatureResult, RunState, Verdict};
 use odg_tests::platform::postgres::{PASSWORD, TestPostgres};
 use odg_tests::platform::{CLIENT_ID, CLIENT_SECRET, Defect, StandIn, TOKEN};
+use odg_tests::program::{Place, operation, record, stderr, turn};
 use odg_workloads::clock::Clock;
 use odg_workloads::endpoint::{
     HttpEndpoint, HttpLogin, PlatformEndpoints, PostgresEndpoint, SslMode, Tls,
@@ -324,4 +325,46 @@ fn some_load() -> GovernanceLoad {
         length: Duration::from_secs(1),
         seed: 1,
     }
+}
+
+/// The whole program, attached to the services and their database.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_drives_the_services_asks_for_their_promises_and_says_what_stays() {
+    let server = TestPostgres::start().await;
+    let services = StandIn::start(&server, "attached").await;
+    let place = Place::new();
+    let service = |address: SocketAddr| {
+        format!("  url: http://{address}\n  auth: bearer\n  token: {TOKEN}\n")
+    };
+    let endpoints = format!(
+        "postgres:\n  host: 127.0.0.1\n  port: {}\n  user: odg\n  database: attached\n  \
+         password: {PASSWORD}\ngovernance_engine:\n{}lakehouse_agent:\n{}quality_gate:\n{}",
+        server.port,
+        service(services.governance),
+        service(services.lakehouse),
+        service(services.quality)
+    );
+    let file = place.private_file("odg.yaml", &endpoints).display().to_string();
+    let arguments = ["--endpoints", &file, "--profile", "small", "--scale", "0.5"];
+    let short = ["--duration", "8s", "--warmup", "1s", "--decisions", "6", "--yes"];
+    let mut command = place.command(&["run", "--runs-dir", "runs", "--quiet"]);
+    command.args(arguments).args(short).args(["--output", "json"]);
+    let output = tokio::task::spawn_blocking(move || {
+        let _turn = turn();
+        command.output()
+    });
+    let output = output.await.unwrap().unwrap();
+    let record = record(&output);
+    assert_eq!(record.state, RunState::Complete, "{}", stderr(&output));
+    let decisions = operation(&record, op::DECISION);
+    assert!(decisions.completed > 20, "{decisions:?}");
+    assert!(operation(&record, "postgres.lookup").completed > 0);
+    for promise in [Promise::AuditChain, Promise::OneVote, Promise::FinalState, Promise::ReadBack] {
+        let finding = finding(&record.features, promise);
+        assert_eq!(finding.verdict, Verdict::Pass, "{finding:#?}");
+    }
+    assert!(record.warnings.iter().any(|w| w.code == "stays"), "{:?}", record.warnings);
+    assert!(record.warnings.iter().all(|w| w.code != "leftovers"), "{:?}", record.warnings);
+    let said = place.written() + &stderr(&output) + &String::from_utf8_lossy(&output.stdout);
+    assert!(!said.contains(TOKEN) && !said.contains(PASSWORD), "a secret leaked");
 }
