@@ -1,23 +1,32 @@
 //! Where the components of a stack answer: what a provider hands to the workloads.
 
+use std::fmt;
+
 use crate::secret::Secret;
 
 /// Certificates of an encrypted connection, as PEM text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tls {
-    /// Authorities to trust. Absent: those that the system trusts.
+    /// Authorities to trust. Absent: those that the system trusts. PostgreSQL's client trusts the system's too,
+    /// whatever is given.
     pub ca_pem: Option<String>,
     /// What this client shows of itself (mutual TLS). Absent: nothing.
     pub identity: Option<ClientIdentity>,
 }
 
-/// A client certificate and its key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A client certificate and its key. `Debug` hides both: a certificate's file may hold the key too.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ClientIdentity {
     /// Certificate chain, the client's own first, as PEM text.
     pub certificate_pem: String,
     /// Its private key, as PEM text, not encrypted.
     pub key_pem: Secret,
+}
+
+impl fmt::Debug for ClientIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientIdentity(***)")
+    }
 }
 
 /// PostgreSQL.

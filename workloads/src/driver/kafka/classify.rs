@@ -17,7 +17,13 @@ pub(super) fn kafka_error(operation: impl Into<String>, error: &KafkaError) -> D
         KafkaError::NoMessageReceived => ErrorKind::Timeout,
         other => other.rdkafka_error_code().map_or(ErrorKind::Server, kind_of),
     };
-    DriverError::new(kind, SYSTEM, operation, error)
+    match error {
+        // Its own text repeats the value, which may be a password.
+        KafkaError::ClientConfig(_, reason, setting, _) => {
+            DriverError::new(kind, SYSTEM, operation, format!("{setting}: {reason}"))
+        }
+        error => DriverError::new(kind, SYSTEM, operation, error),
+    }
 }
 
 /// An error code from an admin answer as a driver error.

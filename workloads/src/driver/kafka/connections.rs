@@ -113,9 +113,12 @@ impl Trouble {
         Self { kind, broker, reason }
     }
 
-    /// Whether trying again cannot help.
+    /// Whether trying again cannot help. That a connection was closed while it was being opened makes librdkafka
+    /// guess at the wrong kind of listener; a broker that restarts does the same.
     pub(super) fn is_final(&self) -> bool {
+        let guessed = self.reason.contains("listener?");
         matches!(self.kind, ErrorKind::Refused | ErrorKind::Certificate | ErrorKind::Protocol)
+            && !guessed
     }
 
     /// Whether the broker closed the connection without a word: what it does with a protocol that it does not
