@@ -3,6 +3,8 @@
 //! A missing server fails the test; with `ODG_BENCH_TEST_ALLOW_MISSING` it is passed over, with a line that
 //! says so.
 
+// The one list of places for tests of every package; its home cannot export what only its tests have.
+#[path = "../../workloads/src/driver/test_servers/find.rs"]
 mod find;
 
 use std::fs::{self, File};

@@ -10,6 +10,7 @@ pub mod choose;
 pub mod disk;
 pub mod docker;
 mod error;
+mod kafka_node;
 pub mod local;
 mod password;
 mod ports;

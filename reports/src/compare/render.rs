@@ -5,19 +5,17 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use minijinja::syntax::SyntaxConfig;
+use minijinja::Value;
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use super::{Change, Comparison, Metric, Mismatch, Row};
 use crate::error::RecordError;
-use crate::escape;
 use crate::store::write_atomically;
 use crate::units;
+use crate::{escape, html};
 
 const TEMPLATE: &str = include_str!("../templates/compare.html");
-const STYLE: &str = include_str!("../templates/report.css");
 /// GitHub's limit is 65,536 characters.
 const MOST_BYTES: usize = 60_000;
 
@@ -57,7 +55,7 @@ pub fn render(comparison: &Comparison, dir: &Path) -> Result<ComparePaths, Recor
         .map_err(|e| RecordError::Render { what: "compare.json".to_owned(), why: e.to_string() })?;
     write_atomically(&paths.json, json.as_bytes(), false)?;
     write_atomically(&paths.markdown, markdown(comparison).as_bytes(), false)?;
-    write_atomically(&paths.html, html(comparison)?.as_bytes(), false)?;
+    write_atomically(&paths.html, page(comparison)?.as_bytes(), false)?;
     Ok(paths)
 }
 
@@ -140,21 +138,13 @@ fn markdown(comparison: &Comparison) -> String {
     out
 }
 
-fn html(comparison: &Comparison) -> Result<String, RecordError> {
-    let page = || -> Result<String, minijinja::Error> {
-        let mut environment = Environment::new();
-        environment
-            .set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
-        environment.set_auto_escape_callback(|_| AutoEscape::Html);
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.add_template("compare.html", TEMPLATE)?;
-        environment.get_template("compare.html")?.render(minijinja::context! {
-            p => Value::from(Serde(View::of(comparison))),
-            method => METHOD,
-            style => STYLE,
-        })
+fn page(comparison: &Comparison) -> Result<String, RecordError> {
+    let values = minijinja::context! {
+        p => Value::from(Serde(View::of(comparison))),
+        method => METHOD,
+        style => html::STYLE,
     };
-    page().map_err(|e| RecordError::Render { what: "compare.html".to_owned(), why: e.to_string() })
+    html::page("compare.html", TEMPLATE, values)
 }
 
 /// The comparison in words.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use odg_reports::record::RunState;
-use odg_tests::program::{Place, read, record, stderr, turn};
+use odg_tests::program::{Place, Started, read, record, stderr, turn};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -49,6 +49,13 @@ fn left(run_id: &str) -> Vec<String> {
         all.extend(docker(&[kind, "ls", "--filter", &filter, "--format", "{{.Name}}"]));
     }
     all
+}
+
+/// A run of profile dev on containers that will not end by itself while a test waits.
+fn long_run(place: &Place, images: &str) -> Started {
+    let stack = ["--profile", "dev", "--provider", "docker", "--images", images];
+    let length = ["--warmup", "1s", "--duration", "10m"];
+    place.start(&[stack.as_slice(), &length].concat())
 }
 
 #[test]
@@ -102,18 +109,7 @@ fn an_interrupt_keeps_what_was_measured_and_leaves_nothing() {
     let Some(images) = images() else { return };
     let _turn = turn();
     let place = Place::new();
-    let run = place.start(&[
-        "--profile",
-        "dev",
-        "--provider",
-        "docker",
-        "--images",
-        &images,
-        "--warmup",
-        "1s",
-        "--duration",
-        "10m",
-    ]);
+    let run = long_run(&place, &images);
     place.await_intervals(2, PATIENCE);
     kill(Pid::from_raw(run.pid()), Signal::SIGINT).unwrap();
     let output = run.output();
@@ -128,18 +124,7 @@ fn what_a_killed_run_leaves_is_found_by_clean_and_a_container_of_others_stays() 
     let Some(images) = images() else { return };
     let _turn = turn();
     let place = Place::new();
-    let mut run = place.start(&[
-        "--profile",
-        "dev",
-        "--provider",
-        "docker",
-        "--images",
-        &images,
-        "--warmup",
-        "1s",
-        "--duration",
-        "10m",
-    ]);
+    let mut run = long_run(&place, &images);
     place.await_intervals(1, PATIENCE);
     run.kill();
     let run_id = place.only_run().file_name().unwrap().to_string_lossy().into_owned();
@@ -162,18 +147,7 @@ fn a_container_that_dies_under_load_fails_the_run_and_is_named() {
     let Some(images) = images() else { return };
     let _turn = turn();
     let place = Place::new();
-    let run = place.start(&[
-        "--profile",
-        "dev",
-        "--provider",
-        "docker",
-        "--images",
-        &images,
-        "--warmup",
-        "1s",
-        "--duration",
-        "10m",
-    ]);
+    let run = long_run(&place, &images);
     place.await_intervals(1, PATIENCE);
     let run_id = place.only_run().file_name().unwrap().to_string_lossy().into_owned();
     let name = format!("odg-bench-{}-redis", run_id.rsplit('-').next().unwrap());

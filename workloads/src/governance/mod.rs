@@ -16,6 +16,7 @@ mod names;
 mod observed;
 pub mod operations;
 mod reads;
+mod roles;
 mod running;
 mod sweep;
 
@@ -23,5 +24,6 @@ pub use creations::{Creation, creations};
 pub use load::{DECISIONS_PER_S, GovernanceLoad};
 pub use names::GovernanceNames;
 pub use observed::{Observation, Observed};
+pub use roles::Roles;
 pub use running::{Governance, GovernanceOutcome, Running};
 pub use sweep::sweep;

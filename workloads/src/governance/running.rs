@@ -13,11 +13,12 @@ use super::decision::{Decisions, Lanes};
 use super::load::{GovernanceLoad, Stream};
 use super::names::GovernanceNames;
 use super::observed::{Counters, Observed};
+use super::roles::Roles;
 use super::{operations as op, reads};
 use crate::clock::Clock;
 use crate::day::Pacing;
 use crate::day::pacing::{self, Offer};
-use crate::driver::platform::{GovernanceClient, LakehouseClient, QualityClient, RaciRole, Role};
+use crate::driver::platform::{GovernanceClient, LakehouseClient, QualityClient};
 use crate::driver::{DriverError, ErrorKind};
 use crate::endpoint::PlatformEndpoints;
 use crate::lane::{self, LaneQueue};
@@ -40,7 +41,7 @@ pub struct Governance {
     governance: Option<GovernanceClient>,
     lakehouse: Option<LakehouseClient>,
     quality: Option<QualityClient>,
-    roles: Vec<Role>,
+    roles: Roles,
 }
 
 /// What a governance workload leaves.
@@ -79,40 +80,13 @@ impl Governance {
             platform.governance_engine.as_ref().map(GovernanceClient::new).transpose()?;
         let lakehouse = platform.lakehouse_agent.as_ref().map(LakehouseClient::new).transpose()?;
         let quality = platform.quality_gate.as_ref().map(QualityClient::new).transpose()?;
-        let mut prepared = Self {
-            load,
-            platform: platform.clone(),
-            names,
-            governance,
-            lakehouse,
-            quality,
-            roles: Vec::new(),
-        };
-        if let Err(error) = prepared.assign().await {
-            // What is asked for is the reason; a role that stays would only hide it.
-            for leftover in
-                revoke(prepared.governance.as_ref(), &prepared.names, &prepared.roles).await
-            {
-                tracing::warn!(%leftover, "taking a role away again");
-            }
-            return Err(error);
-        }
-        Ok(prepared)
-    }
-
-    async fn assign(&mut self) -> Result<(), DriverError> {
-        let Some(client) = &self.governance else { return Ok(()) };
-        let by = self.names.user(RaciRole::Accountable);
-        for role in [RaciRole::Responsible, RaciRole::Accountable] {
-            let user = self.names.user(role);
-            self.roles.push(client.assign(&user, &self.names.domain(), role, &by).await?.value);
-        }
-        Ok(())
+        let roles = Roles::assign(governance.as_ref(), &names).await?;
+        Ok(Self { load, platform: platform.clone(), names, governance, lakehouse, quality, roles })
     }
 
     /// Takes the roles away again, where no load follows; answers what could not be.
     pub async fn abandon(self) -> Vec<DriverError> {
-        revoke(self.governance.as_ref(), &self.names, &self.roles).await
+        self.roles.revoke(self.governance.as_ref(), &self.names).await
     }
 
     /// Starts the load on the run's clock. `recorder` must hold the operations of
@@ -283,9 +257,9 @@ impl Running {
         });
         let (paced, scheduled) = paced.await.unwrap_or_default();
         let (pacing, dropped) = paced.unwrap_or_else(|| (Pacing::nothing(), 0));
-        let prepared = &self.prepared;
-        let leftovers =
-            revoke(prepared.governance.as_ref(), &prepared.names, &prepared.roles).await;
+        let prepared = &mut self.prepared;
+        let roles = std::mem::take(&mut prepared.roles);
+        let leftovers = roles.revoke(prepared.governance.as_ref(), &prepared.names).await;
         let shared = self.decisions.as_deref();
         let acknowledged = shared.map(|s| {
             s.acknowledged.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
@@ -310,19 +284,4 @@ impl Drop for Running {
             task.abort();
         }
     }
-}
-
-/// Takes roles away; answers what could not be.
-async fn revoke(
-    client: Option<&GovernanceClient>,
-    names: &GovernanceNames,
-    roles: &[Role],
-) -> Vec<DriverError> {
-    let Some(client) = client else { return Vec::new() };
-    let by = names.user(RaciRole::Accountable);
-    let mut leftovers = Vec::new();
-    for role in roles {
-        leftovers.extend(client.revoke(role.id, &by).await.err());
-    }
-    leftovers
 }

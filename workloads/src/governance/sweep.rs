@@ -1,8 +1,9 @@
 //! Taking away what a run gave, whatever became of the run.
 
 use super::names::GovernanceNames;
+use super::roles::Roles;
 use crate::driver::DriverError;
-use crate::driver::platform::{GovernanceClient, RaciRole};
+use crate::driver::platform::GovernanceClient;
 use crate::endpoint::PlatformEndpoints;
 
 /// Takes away every role in the domains of the run `run` and of its probes, found by asking the service.
@@ -15,8 +16,9 @@ pub async fn sweep(platform: &PlatformEndpoints, run: &str) -> Vec<DriverError> 
     };
     let mut problems = Vec::new();
     for part in [run.to_owned(), GovernanceNames::of_probes(run)] {
-        if let Err(error) = sweep_domain(&client, &part, &mut problems).await {
-            problems.push(error);
+        match sweep_domain(&client, &part).await {
+            Ok(left) => problems.extend(left),
+            Err(error) => problems.push(error),
         }
     }
     problems
@@ -25,12 +27,7 @@ pub async fn sweep(platform: &PlatformEndpoints, run: &str) -> Vec<DriverError> 
 async fn sweep_domain(
     client: &GovernanceClient,
     run: &str,
-    problems: &mut Vec<DriverError>,
-) -> Result<(), DriverError> {
+) -> Result<Vec<DriverError>, DriverError> {
     let names = GovernanceNames::new(run)?;
-    let by = names.user(RaciRole::Accountable);
-    for role in client.roles(&names.domain()).await?.value {
-        problems.extend(client.revoke(role.id, &by).await.err());
-    }
-    Ok(())
+    Ok(Roles::found(client, &names).await?.revoke(Some(client), &names).await)
 }

@@ -13,11 +13,9 @@ mod watch;
 
 use odg_reports::record::FeatureResult;
 use odg_workloads::driver::DriverError;
-use odg_workloads::driver::platform::{
-    GovernanceClient, LakehouseClient, QualityClient, RaciRole, Role,
-};
+use odg_workloads::driver::platform::{GovernanceClient, LakehouseClient, QualityClient};
 use odg_workloads::endpoint::{PlatformEndpoints, PostgresEndpoint};
-use odg_workloads::governance::{GovernanceNames, Observed};
+use odg_workloads::governance::{GovernanceNames, Observed, Roles};
 use uuid::Uuid;
 
 pub use readiness::{Pausable, readiness};
@@ -33,7 +31,7 @@ pub struct Invariants {
     governance: Option<GovernanceClient>,
     lakehouse: Option<LakehouseClient>,
     quality: Option<QualityClient>,
-    roles: Vec<Role>,
+    roles: Roles,
     tallies: Tallies,
     rounds: u64,
 }
@@ -53,46 +51,14 @@ impl Invariants {
     /// # Errors
     /// A service that does not answer, or that refuses.
     pub async fn prepare(platform: &PlatformEndpoints, run: &str) -> Result<Self, DriverError> {
-        let mut prepared = Self {
-            names: GovernanceNames::new(&GovernanceNames::of_probes(run))?,
-            governance: platform
-                .governance_engine
-                .as_ref()
-                .map(GovernanceClient::new)
-                .transpose()?,
-            lakehouse: platform.lakehouse_agent.as_ref().map(LakehouseClient::new).transpose()?,
-            quality: platform.quality_gate.as_ref().map(QualityClient::new).transpose()?,
-            roles: Vec::new(),
-            tallies: Tallies::default(),
-            rounds: 0,
-        };
-        if let Err(error) = prepared.assign().await {
-            for leftover in prepared.revoke().await {
-                tracing::warn!(%leftover, "taking a role away again");
-            }
-            return Err(error);
-        }
-        Ok(prepared)
-    }
-
-    async fn assign(&mut self) -> Result<(), DriverError> {
-        let Some(client) = &self.governance else { return Ok(()) };
-        let by = self.names.user(RaciRole::Accountable);
-        for role in [RaciRole::Responsible, RaciRole::Accountable] {
-            let user = self.names.user(role);
-            self.roles.push(client.assign(&user, &self.names.domain(), role, &by).await?.value);
-        }
-        Ok(())
-    }
-
-    async fn revoke(&mut self) -> Vec<DriverError> {
-        let Some(client) = &self.governance else { return Vec::new() };
-        let by = self.names.user(RaciRole::Accountable);
-        let mut leftovers = Vec::new();
-        for role in std::mem::take(&mut self.roles) {
-            leftovers.extend(client.revoke(role.id, &by).await.err());
-        }
-        leftovers
+        let names = GovernanceNames::new(&GovernanceNames::of_probes(run))?;
+        let governance =
+            platform.governance_engine.as_ref().map(GovernanceClient::new).transpose()?;
+        let lakehouse = platform.lakehouse_agent.as_ref().map(LakehouseClient::new).transpose()?;
+        let quality = platform.quality_gate.as_ref().map(QualityClient::new).transpose()?;
+        let roles = Roles::assign(governance.as_ref(), &names).await?;
+        let tallies = Tallies::default();
+        Ok(Self { names, governance, lakehouse, quality, roles, tallies, rounds: 0 })
     }
 
     /// Asks every light question once.
@@ -142,7 +108,7 @@ impl Invariants {
     }
 
     /// Takes the probes' roles away; answers what could not be.
-    pub async fn leave(mut self) -> Vec<DriverError> {
-        self.revoke().await
+    pub async fn leave(self) -> Vec<DriverError> {
+        self.roles.revoke(self.governance.as_ref(), &self.names).await
     }
 }

@@ -9,11 +9,10 @@ use odg_workloads::secret::Secret;
 use super::limits::Limits;
 use super::recipe::{Recipe, USER};
 use crate::provider::answer::Answer;
+use crate::provider::kafka_node::{self, CLUSTER_ID};
 use crate::provider::password::random_password;
 use crate::provider::ports::free_port;
 
-/// Any identifier will do: the node never meets another cluster.
-const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qk";
 /// The image takes properties from here; what is in its variables is laid over them.
 const PROPERTIES: &str = "/mnt/shared/config/server.properties";
 const DATA: &str = "/var/lib/kafka/data";
@@ -31,6 +30,8 @@ pub(super) fn recipe(limits: Option<&Limits>) -> io::Result<Recipe> {
     };
     // Half of the limit at most: the page cache and Java itself need the rest.
     let heap = limits.map_or(HEAP, |limits| HEAP.min(limits.memory_bytes() / 2)) >> 20;
+    let listeners = ["BROKER", "CONTROLLER", "INTERNAL"];
+    let properties = kafka_node::properties(&listeners, "INTERNAL", DATA, &login);
     Ok(Recipe {
         port: 9092,
         host_port: Some(host_port),
@@ -52,7 +53,7 @@ pub(super) fn recipe(limits: Option<&Limits>) -> io::Result<Recipe> {
             ),
             ("KAFKA_HEAP_OPTS", format!("-Xms{}m -Xmx{heap}m", heap.min(256))),
         ],
-        files: vec![(PROPERTIES.to_owned(), properties(&login))],
+        files: vec![(PROPERTIES.to_owned(), Secret::new(properties))],
         args: Vec::new(),
         shared_memory: None,
         grace: Duration::from_secs(15),
@@ -65,36 +66,4 @@ pub(super) fn recipe(limits: Option<&Limits>) -> io::Result<Recipe> {
             })
         }),
     })
-}
-
-/// As the local provider's: replication factors are 1 for want of a second node, nothing is evicted, and every
-/// listener asks for the same random password.
-fn properties(login: &KafkaLogin) -> Secret {
-    let (user, password) = (&login.user, login.password.expose());
-    let jaas = format!(
-        "org.apache.kafka.common.security.plain.PlainLoginModule required \
-         username=\"{user}\" password=\"{password}\" user_{user}=\"{password}\";"
-    );
-    Secret::new(format!(
-        "listener.security.protocol.map=BROKER:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT,INTERNAL:SASL_PLAINTEXT\n\
-         inter.broker.listener.name=INTERNAL\n\
-         controller.listener.names=CONTROLLER\n\
-         sasl.enabled.mechanisms=PLAIN\n\
-         sasl.mechanism.inter.broker.protocol=PLAIN\n\
-         sasl.mechanism.controller.protocol=PLAIN\n\
-         listener.name.broker.plain.sasl.jaas.config={jaas}\n\
-         listener.name.controller.plain.sasl.jaas.config={jaas}\n\
-         listener.name.internal.plain.sasl.jaas.config={jaas}\n\
-         log.dirs={DATA}\n\
-         auto.create.topics.enable=false\n\
-         offsets.topic.replication.factor=1\n\
-         offsets.topic.num.partitions=8\n\
-         transaction.state.log.replication.factor=1\n\
-         transaction.state.log.min.isr=1\n\
-         transaction.state.log.num.partitions=8\n\
-         group.initial.rebalance.delay.ms=0\n\
-         log.retention.ms=-1\n\
-         log.retention.bytes=-1\n\
-         controller.quorum.election.timeout.ms=200\n"
-    ))
 }

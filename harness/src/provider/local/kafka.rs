@@ -12,6 +12,7 @@ use odg_reports::record::Fidelity;
 use odg_workloads::endpoint::{KafkaEndpoint, KafkaLogin, SaslMechanism};
 
 use crate::provider::ProviderError;
+use crate::provider::kafka_node::{self, CLUSTER_ID};
 
 use super::candidate::{
     Answer, Candidate, Found, Identity, Running, Site, Started, random_password,
@@ -28,8 +29,6 @@ const HOME: &str = "ODG_BENCH_KAFKA_HOME";
 const JAR_PREFIX: &str = "kafka_2.13-";
 /// A controlled shutdown takes about two seconds.
 const STOP: StopPlan = StopPlan { signal: Signal::SIGTERM, grace: Duration::from_secs(15) };
-/// Any identifier will do: the node never meets another cluster.
-const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qk";
 const USER: &str = "odgbench";
 
 pub(super) struct Kafka;
@@ -183,41 +182,21 @@ async fn start(search: &Search, site: &Site<'_>) -> Result<Started, ProviderErro
     Ok(Started { answer: Answer::Kafka(endpoint), version, running: Running::Process(process) })
 }
 
-/// One node that is broker and controller. Replication factors are 1 for want of a second node; nothing is
-/// evicted, so that what the ledger misses was lost. Flushing is Kafka's default (left to the page cache).
-/// Both listeners ask for the same random password; broker and controller are one node.
+/// A node whose listeners are on loopback.
 fn server_properties(broker: u16, controller: u16, data: &Path, login: &KafkaLogin) -> String {
-    let (user, password) = (&login.user, login.password.expose());
-    let jaas = format!(
-        "org.apache.kafka.common.security.plain.PlainLoginModule required \
-         username=\"{user}\" password=\"{password}\" user_{user}=\"{password}\";"
-    );
     format!(
         "process.roles=broker,controller\n\
          node.id=1\n\
          controller.quorum.voters=1@127.0.0.1:{controller}\n\
          listeners=BROKER://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}\n\
          advertised.listeners=BROKER://127.0.0.1:{broker}\n\
-         listener.security.protocol.map=BROKER:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT\n\
-         inter.broker.listener.name=BROKER\n\
-         controller.listener.names=CONTROLLER\n\
-         sasl.enabled.mechanisms=PLAIN\n\
-         sasl.mechanism.inter.broker.protocol=PLAIN\n\
-         sasl.mechanism.controller.protocol=PLAIN\n\
-         listener.name.broker.plain.sasl.jaas.config={jaas}\n\
-         listener.name.controller.plain.sasl.jaas.config={jaas}\n\
-         log.dirs={}\n\
-         auto.create.topics.enable=false\n\
-         offsets.topic.replication.factor=1\n\
-         offsets.topic.num.partitions=8\n\
-         transaction.state.log.replication.factor=1\n\
-         transaction.state.log.min.isr=1\n\
-         transaction.state.log.num.partitions=8\n\
-         group.initial.rebalance.delay.ms=0\n\
-         log.retention.ms=-1\n\
-         log.retention.bytes=-1\n\
-         controller.quorum.election.timeout.ms=200\n",
-        data.display()
+         {}",
+        kafka_node::properties(
+            &["BROKER", "CONTROLLER"],
+            "BROKER",
+            &data.display().to_string(),
+            login
+        )
     )
 }
 

@@ -275,13 +275,7 @@ impl NatsDriver {
     /// # Errors
     /// A stream that cannot be deleted.
     pub async fn clean_up(&self) -> Result<Vec<String>, DriverError> {
-        let names: Vec<String> = self
-            .context
-            .stream_names()
-            .try_collect()
-            .await
-            .map_err(|e| classify("list streams", &e))?;
-        let own: Vec<String> = names.into_iter().filter(|name| self.prefix.owns(name)).collect();
+        let own = self.streams(|name| self.prefix.owns(name)).await?;
         for name in &own {
             self.context
                 .delete_stream(name)
@@ -289,6 +283,12 @@ impl NatsDriver {
                 .map_err(|e| classify(format!("delete stream {name}"), &e))?;
         }
         Ok(own)
+    }
+
+    async fn streams(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>, DriverError> {
+        let names: Result<Vec<String>, _> = self.context.stream_names().try_collect().await;
+        let names = names.map_err(|e| classify("list streams", &e))?;
+        Ok(names.into_iter().filter(|name| wanted(name)).collect())
     }
 }
 
