@@ -115,8 +115,9 @@ impl RecordError {
         }
     }
 
-    /// A file that cannot be understood at a line.
-    pub(crate) fn corrupt(path: &Path, line: usize, what: impl Into<String>) -> Self {
-        Self::Corrupt { path: path.to_path_buf(), line, what: what.into() }
+    /// A file that cannot be understood at a line. What a parser says may quote the file.
+    pub(crate) fn corrupt(path: &Path, line: usize, what: impl AsRef<str>) -> Self {
+        let what = crate::escape::terminal(what.as_ref());
+        Self::Corrupt { path: path.to_path_buf(), line, what }
     }
 }

@@ -13,6 +13,7 @@ pub mod judge;
 pub mod junit;
 mod load;
 pub mod markdown;
+pub mod openmetrics;
 pub mod plots;
 pub mod read;
 pub mod record;

@@ -8,8 +8,6 @@ use crate::{load, units, words};
 /// GitHub's limit is 65,536 characters; this leaves room for a frame around it.
 const MOST_BYTES: usize = 60_000;
 const MOST_ROWS: usize = 40;
-/// It takes operations as independent, see [`words::ASSUMPTION`].
-const BOUND: &str = "upper bound if independent (99 %)";
 
 /// The Markdown text of a run, under 60 kB. Foreign text in it cannot begin a tag, a link or a
 /// mention.
@@ -141,10 +139,18 @@ fn objectives(out: &mut String, record: &RunRecord, most: usize) {
             ]
         })
         .collect();
-    let headers = ["verdict", "objective", "origin", "threshold", "measured", BOUND, "samples"];
+    let headers = [
+        "verdict",
+        "objective",
+        "origin",
+        "threshold",
+        "measured",
+        words::bound(record),
+        "samples",
+    ];
     table(out, "Objectives", &headers, 3, rows, most);
     if !record.objectives.is_empty() {
-        out.push_str(&format!("{}\n\n", words::ASSUMPTION));
+        out.push_str(&format!("{}\n\n", words::assumption(record)));
     }
 }
 
@@ -278,7 +284,8 @@ mod tests {
             "**fake s3**",
             "| rows in lineage_events | 58514 | 58514 | yes |",
             "of 11.57 MB/s planned",
-            "upper bound if independent",
+            "upper bound (99 %)",
+            "depend on each other",
             "too few samples to claim the percentile",
             "Repeat it: `odg-bench run",
         ] {

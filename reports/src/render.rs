@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::error::RecordError;
 use crate::read::Run;
 use crate::store::write_atomically;
-use crate::{html, junit, markdown, plots};
+use crate::{html, junit, markdown, openmetrics, plots};
 
 /// Where [`render_all`] put things.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,11 +17,13 @@ pub struct RenderedPaths {
     pub markdown: PathBuf,
     /// `junit.xml`.
     pub junit: PathBuf,
+    /// `metrics.om`.
+    pub metrics: PathBuf,
     /// `plots/*.svg`.
     pub plots: Vec<PathBuf>,
 }
 
-/// Makes `report.html`, `report.md`, `junit.xml` and `plots/*.svg` from the other files of a run
+/// Makes `report.html`, `report.md`, `junit.xml`, `metrics.om` and `plots/*.svg` from the other files of a run
 /// directory, and replaces those that are there; charts of an earlier rendering that have no place
 /// in this one are removed. `run.json` is never written.
 ///
@@ -44,11 +46,14 @@ pub fn render_all(dir: &Path) -> Result<RenderedPaths, RecordError> {
         html: dir.join("report.html"),
         markdown: dir.join("report.md"),
         junit: dir.join("junit.xml"),
+        metrics: dir.join("metrics.om"),
         plots,
     };
     write_atomically(&paths.html, html::html_report(&run, charts)?.as_bytes(), false)?;
     write_atomically(&paths.markdown, markdown::markdown_report(&run).as_bytes(), false)?;
     write_atomically(&paths.junit, junit::junit(&run.record).as_bytes(), false)?;
+    let metrics = openmetrics::openmetrics(&run.record, run.measured_s());
+    write_atomically(&paths.metrics, metrics.as_bytes(), false)?;
     Ok(paths)
 }
 

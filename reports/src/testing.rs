@@ -50,6 +50,7 @@ pub(crate) fn record() -> RunRecord {
                 measured: measured.into(),
                 ratio: Some(ratio),
                 upper99: Some(upper.into()),
+                design_effect: Some(1.0),
                 samples,
                 samples_needed: 459,
                 origin: "derived".into(),

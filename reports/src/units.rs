@@ -6,6 +6,19 @@ pub fn duration_ns(ns: f64) -> String {
     scaled(ns, &[(1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s")])
 }
 
+/// Reads what [`duration_ns`] writes (`12.3 ms`); `None` for anything else.
+pub(crate) fn parse_duration_ns(text: &str) -> Option<f64> {
+    let (number, unit) = text.trim().split_once(' ')?;
+    let factor = match unit {
+        "ns" => 1.0,
+        "µs" => 1e3,
+        "ms" => 1e6,
+        "s" => 1e9,
+        _ => return None,
+    };
+    Some(number.parse::<f64>().ok()? * factor).filter(|ns| ns.is_finite() && *ns >= 0.0)
+}
+
 const BYTES: [(f64, &str); 6] =
     [(1.0, "B"), (1e3, "kB"), (1e6, "MB"), (1e9, "GB"), (1e12, "TB"), (1e15, "PB")];
 
@@ -169,6 +182,16 @@ mod tests {
         assert_eq!(duration_ns(12_345_678.0), "12.3 ms");
         assert_eq!(duration_ns(4e9), "4.00 s");
         assert_eq!(duration_ns(f64::NAN), "–");
+    }
+
+    #[test]
+    fn a_duration_is_read_back_as_it_was_written() {
+        for ns in [0.0, 870.0, 12_300_000.0, 4e9] {
+            assert_eq!(parse_duration_ns(&duration_ns(ns)), Some(ns));
+        }
+        for foreign in ["", "ms", "3", "3 h", "NaN ms", "inf s", "-1 ms"] {
+            assert_eq!(parse_duration_ns(foreign), None, "{foreign}");
+        }
     }
 
     #[test]

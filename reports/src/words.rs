@@ -195,10 +195,34 @@ pub(crate) fn percentile_note() -> String {
     )
 }
 
-/// What the verdicts on objectives assume.
-pub(crate) const ASSUMPTION: &str = "Verdicts let operations within one second depend on each \
-    other (design effect, with seconds as clusters); the upper bound still takes every operation \
-    as independent, so the true uncertainty is at least that large.";
+/// Whether the record's upper bounds count clustered operations as fewer, as its verdicts do. Those
+/// of before the design effect was written do not.
+fn bounds_are_clustered(record: &RunRecord) -> bool {
+    record.objectives.iter().all(|o| o.upper99.is_none() || o.design_effect.is_some())
+}
+
+/// The name of the upper bound in a table's head.
+pub(crate) fn bound(record: &RunRecord) -> &'static str {
+    if bounds_are_clustered(record) {
+        "upper bound (99 %)"
+    } else {
+        "upper bound if independent (99 %)"
+    }
+}
+
+/// What the verdicts on objectives and the upper bounds beside them assume.
+pub(crate) fn assumption(record: &RunRecord) -> &'static str {
+    if bounds_are_clustered(record) {
+        "Verdicts and upper bounds let operations within one interval of latency.hlog depend on each \
+         other (design effect, with intervals as clusters), so an upper bound is the smallest \
+         threshold that would have passed. What carries over from one interval to the next is not \
+         seen."
+    } else {
+        "Verdicts let operations within one second depend on each other (design effect, with seconds \
+         as clusters). The upper bounds of this record are older and take every operation as \
+         independent, so the true uncertainty is at least that large."
+    }
+}
 
 /// `n` over `seconds`, with a dash where nothing was measured.
 pub(crate) fn per_s(n: u64, seconds: f64) -> String {

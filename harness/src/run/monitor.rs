@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use odg_reports::record::{ResourceRow, SeriesRow};
-use odg_reports::stats::over_threshold;
+use odg_reports::stats::Clusters;
 use odg_reports::store::{IntervalHistogram, Kind};
 use odg_reports::summary::IntervalMean;
 use odg_reports::{RecordError, RunWriter};
@@ -31,7 +31,7 @@ pub struct Monitor {
     clock: Clock,
     recorder: Arc<Recorder>,
     sampler: ResourceSampler,
-    thresholds: Vec<(Option<OperationId>, u64)>,
+    objectives: Vec<Option<OperationId>>,
     last_ns: u64,
     /// Sum of everything intended in the measured part, per operation.
     pub totals: Vec<Tally>,
@@ -40,9 +40,9 @@ pub struct Monitor {
     /// Mean response and service time of each measured interval, per operation: for the confidence of the
     /// overall means.
     pub means: Vec<[Vec<IntervalMean>; 2]>,
-    /// Operations and those over the threshold in each interval, per objective: operations within an
-    /// interval depend on each other.
-    pub clusters: Vec<Vec<(u64, u64)>>,
+    /// Operations of each interval of the log, per objective: operations within an interval depend on each
+    /// other.
+    pub clusters: Vec<Clusters>,
     /// Resource rows of the measured part.
     pub resources: Vec<ResourceRow>,
     /// Largest resident set of this process over the whole run, in bytes.
@@ -54,11 +54,13 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// A monitor that has collected nothing. `thresholds` are the objectives': operation and nanoseconds.
+    /// A monitor that has collected nothing. `objectives` are their operations, where they are driven;
+    /// `planned_s` is the run's length with its warm-up, in seconds.
     pub fn new(
         clock: Clock,
         recorder: Arc<Recorder>,
-        thresholds: Vec<(Option<OperationId>, u64)>,
+        objectives: Vec<Option<OperationId>>,
+        planned_s: f64,
     ) -> Self {
         let totals: Vec<Tally> = recorder.operations().map(|_| Tally::default()).collect();
         Self {
@@ -69,8 +71,8 @@ impl Monitor {
             means: totals.iter().map(|_| [Vec::new(), Vec::new()]).collect(),
             outside: totals.clone(),
             totals,
-            clusters: thresholds.iter().map(|_| Vec::new()).collect(),
-            thresholds,
+            clusters: objectives.iter().map(|_| Clusters::new(planned_s)).collect(),
+            objectives,
             peak_rss_bytes: 0,
             resources: Vec::new(),
             peak_backlog: 0,
@@ -125,15 +127,10 @@ impl Monitor {
             total.merge(&c.measured);
             outside.merge(&c.outside);
         }
-        for ((operation, threshold_ns), clusters) in self.thresholds.iter().zip(&mut self.clusters)
-        {
+        for (operation, clusters) in self.objectives.iter().zip(&mut self.clusters) {
             let Some(tally) = operation.map(|id| &collected[id.index()].measured) else { continue };
             let failed = tally.error_count() + tally.out_of_range[0];
-            let operations = tally.response.len() + failed;
-            if operations > 0 {
-                clusters
-                    .push((operations, over_threshold(&tally.response, *threshold_ns) + failed));
-            }
+            clusters.add(start_s, t_s - start_s, &tally.response, failed);
         }
         self.peak_backlog = self.peak_backlog.max(rows.iter().map(|r| r.backlog).sum());
         // A row tells of the interval before it, and comes a few milliseconds after its end.

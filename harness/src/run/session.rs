@@ -306,8 +306,9 @@ async fn measure(
     let recorder = &recorder;
     let clock = running.clock();
     let objectives = plan.profile.objectives.iter();
-    let thresholds = objectives.map(|o| (recorder.find(&o.operation), o.threshold_ns)).collect();
-    let mut monitor = Monitor::new(clock, Arc::clone(recorder), thresholds);
+    let operations = objectives.map(|o| recorder.find(&o.operation)).collect();
+    let planned_s = record.config.warmup_s + record.config.duration_s;
+    let mut monitor = Monitor::new(clock, Arc::clone(recorder), operations, planned_s);
     progress.start();
     let mut timeline = Timeline { writer: &mut writer, events: Vec::new() };
     let (mut state, mut death) =

@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::view::{MOST_ROWS, Tag};
-use crate::read::Run;
+use super::view::Tag;
 use crate::record::{Fidelity, LatencySummary, OperationSummary, RunRecord};
 use crate::units::{bytes, bytes_per_s, count, duration_ns, memory, rate};
 use crate::words;
@@ -109,10 +108,10 @@ pub(super) struct Moment {
     text: String,
 }
 
-pub(super) fn objectives(r: &RunRecord) -> Vec<Objective> {
+pub(super) fn objectives(r: &RunRecord, most: usize) -> Vec<Objective> {
     r.objectives
         .iter()
-        .take(MOST_ROWS)
+        .take(most)
         .map(|o| Objective {
             name: o.operation.clone(),
             metric: o.metric.clone(),
@@ -140,10 +139,10 @@ pub(super) fn objectives(r: &RunRecord) -> Vec<Objective> {
         .collect()
 }
 
-pub(super) fn features(r: &RunRecord) -> Vec<Feature> {
+pub(super) fn features(r: &RunRecord, most: usize) -> Vec<Feature> {
     r.features
         .iter()
-        .take(MOST_ROWS)
+        .take(most)
         .map(|f| Feature {
             name: f.feature.clone(),
             promised: f.promised.clone(),
@@ -175,8 +174,8 @@ pub(super) fn hops(r: &RunRecord) -> Vec<Hop> {
         .collect()
 }
 
-pub(super) fn checks(r: &RunRecord) -> Vec<Check> {
-    let checks = r.ledger.checks.iter().take(MOST_ROWS);
+pub(super) fn checks(r: &RunRecord, most: usize) -> Vec<Check> {
+    let checks = r.ledger.checks.iter().take(most);
     checks
         .map(|c| Check {
             what: c.what.clone(),
@@ -187,12 +186,10 @@ pub(super) fn checks(r: &RunRecord) -> Vec<Check> {
         .collect()
 }
 
-pub(super) fn operations(run: &Run) -> Vec<Operation> {
-    let s = run.measured_s();
-    run.record
-        .operations
+pub(super) fn operations(r: &RunRecord, s: f64, most: usize) -> Vec<Operation> {
+    r.operations
         .iter()
-        .take(MOST_ROWS)
+        .take(most)
         .map(|o| {
             let figure = |l: &LatencySummary, ns: u64| {
                 if l.count == 0 { "–".to_owned() } else { duration_ns(ns as f64) }
@@ -200,7 +197,7 @@ pub(super) fn operations(run: &Run) -> Vec<Operation> {
             Operation {
                 name: o.name.clone(),
                 description: o.description.clone(),
-                marks: words::operation_marks(&run.record, &o.name),
+                marks: words::operation_marks(r, &o.name),
                 offered: count(o.offered),
                 completed: count(o.completed),
                 errors: count(words::errors(o)),
@@ -231,6 +228,29 @@ pub(super) fn operations(run: &Run) -> Vec<Operation> {
         .collect()
 }
 
+/// An operation in few figures, where there are more than a table with all figures can hold.
+#[derive(Serialize)]
+pub(super) struct Brief {
+    name: String,
+    completed: String,
+    errors: String,
+    p50: String,
+    p99: String,
+}
+
+/// The operations behind the first `listed`, at most `most`.
+pub(super) fn brief(r: &RunRecord, listed: usize, most: usize) -> Vec<Brief> {
+    let rest = r.operations.iter().skip(listed).take(most);
+    rest.map(|o| Brief {
+        name: o.name.clone(),
+        completed: count(o.completed),
+        errors: count(words::errors(o)),
+        p50: words::percentile(&o.response, 0.5),
+        p99: words::percentile(&o.response, 0.99),
+    })
+    .collect()
+}
+
 /// Errors by kind, retries and values out of range, where there are any.
 fn kinds(o: &OperationSummary) -> String {
     let mut parts = Vec::new();
@@ -252,10 +272,10 @@ fn known(counted: Option<u64>) -> String {
     counted.map_or_else(|| "–".to_owned(), |n| bytes(n as f64))
 }
 
-pub(super) fn resources(r: &RunRecord) -> Vec<Resource> {
+pub(super) fn resources(r: &RunRecord, most: usize) -> Vec<Resource> {
     r.resources
         .iter()
-        .take(MOST_ROWS)
+        .take(most)
         .map(|x| Resource {
             component: x.component.clone(),
             marks: words::component_marks(r, &x.component),
@@ -270,10 +290,10 @@ pub(super) fn resources(r: &RunRecord) -> Vec<Resource> {
         .collect()
 }
 
-pub(super) fn parts(r: &RunRecord) -> Vec<Part> {
+pub(super) fn parts(r: &RunRecord, most: usize) -> Vec<Part> {
     r.implementations
         .iter()
-        .take(MOST_ROWS)
+        .take(most)
         .map(|i| Part {
             component: i.component.clone(),
             name: i.name.clone(),
@@ -287,12 +307,12 @@ pub(super) fn parts(r: &RunRecord) -> Vec<Part> {
         .collect()
 }
 
-pub(super) fn timeline(r: &RunRecord) -> Vec<Moment> {
+pub(super) fn timeline(r: &RunRecord, most: usize) -> Vec<Moment> {
     let mut events: Vec<_> = r.events.iter().collect();
     events.sort_by(|a, b| a.t_s.total_cmp(&b.t_s));
     events
         .into_iter()
-        .take(MOST_ROWS)
+        .take(most)
         .map(|e| Moment {
             at: format!("{:.1} s", e.t_s),
             kind: e.kind.replace('_', " "),

@@ -2,16 +2,26 @@
 
 use serde::Serialize;
 
-use super::rows::{self, Check, Feature, Hop, Moment, Objective, Operation, Part, Resource};
+use super::answer::{self, Answer};
+use super::rows::{self, Brief, Check, Feature, Hop, Moment, Objective, Operation, Part, Resource};
 use crate::escape;
 use crate::plots::Charts;
-use crate::read::Run;
 use crate::record::{ObjectiveResult, RunRecord, Verdict, Warning};
 use crate::units::{bytes, bytes_per_s, count, duration_ns, memory, percent, rate, seconds};
 use crate::{load, words};
 
-/// Most rows of a table whose length the record decides.
-pub(super) const MOST_ROWS: usize = 200;
+/// How much of a record a page shows; what is left out, it says.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    /// Rows of a table whose length the record decides.
+    pub(super) rows: usize,
+    /// Operations behind those rows that are told in few figures.
+    pub(super) brief: usize,
+    /// Charts of each kind.
+    pub(super) charts: usize,
+    /// Characters of a text.
+    pub(super) text: usize,
+}
 
 /// A verdict: its word and its class in the style sheet.
 #[derive(Serialize)]
@@ -73,7 +83,9 @@ pub(super) struct Page {
     headline: Vec<Fact>,
     warnings: Vec<Warning>,
     notes: Vec<String>,
+    answer: Answer,
     objectives: Vec<Objective>,
+    bound: &'static str,
     assumption: &'static str,
     features: Vec<Feature>,
     ledger_state: String,
@@ -82,6 +94,7 @@ pub(super) struct Page {
     hops: Vec<Hop>,
     checks: Vec<Check>,
     operations: Vec<Operation>,
+    brief: Vec<Brief>,
     percentile_note: String,
     left_out: Vec<String>,
     charts: Charts,
@@ -95,18 +108,41 @@ pub(super) struct Page {
     provenance: Vec<Fact>,
 }
 
-pub(super) fn page(run: &Run, charts: Charts) -> Page {
-    let r = &run.record;
-    let mut left_out = charts.left_out.clone();
+/// The page of a record that was measured for `measured_s` seconds.
+pub(super) fn page(
+    r: &RunRecord,
+    measured_s: f64,
+    notes: &[String],
+    mut charts: Charts,
+    limits: Limits,
+) -> Page {
+    let most = limits.rows;
+    let mut left_out = std::mem::take(&mut charts.left_out);
+    let operations = r.operations.len();
+    if operations > most {
+        let told = (operations - most).min(limits.brief);
+        left_out.push(format!(
+            "{most} of {operations} operations are listed with all figures and {told} more with a few; \
+             run.json has all."
+        ));
+    }
     for (what, n) in [
-        ("operations", r.operations.len()),
         ("objectives", r.objectives.len()),
         ("features", r.features.len()),
+        ("checks of the ledger", r.ledger.checks.len()),
+        ("resources", r.resources.len()),
+        ("implementations", r.implementations.len()),
+        ("warnings", r.warnings.len()),
         ("timeline events", r.events.len()),
     ] {
-        if n > MOST_ROWS {
-            left_out.push(format!("{MOST_ROWS} of {n} {what} are listed; run.json has all."));
+        if n > most {
+            left_out.push(format!("{most} of {n} {what} are listed; run.json has all."));
         }
+    }
+    if charts.latency.len().max(charts.throughput.len()) > limits.charts {
+        left_out.push("Some charts are in plots/ only, so that this page stays small.".to_owned());
+        charts.throughput.truncate(limits.charts);
+        charts.latency.truncate(limits.charts);
     }
     Page {
         title: format!("{} · {} on {} · odg-bench", r.verdict, r.profile, r.provider),
@@ -117,13 +153,15 @@ pub(super) fn page(run: &Run, charts: Charts) -> Page {
         verdict: r.verdict.into(),
         sentence: words::sentence(r),
         marks: words::marks(r),
-        reasons: r.reasons.iter().take(MOST_ROWS).cloned().collect(),
-        headline: headline(run),
-        warnings: r.warnings.iter().take(MOST_ROWS).cloned().collect(),
-        notes: run.notes.clone(),
-        objectives: rows::objectives(r),
-        assumption: words::ASSUMPTION,
-        features: rows::features(r),
+        reasons: r.reasons.iter().take(most).cloned().collect(),
+        headline: headline(r, measured_s),
+        warnings: r.warnings.iter().take(most).cloned().collect(),
+        notes: notes.to_vec(),
+        answer: answer::answer(r),
+        objectives: rows::objectives(r, most),
+        bound: words::bound(r),
+        assumption: words::assumption(r),
+        features: rows::features(r, most),
         ledger_state: words::ledger_state(r).to_owned(),
         ledger_class: match words::ledger_state(r) {
             "balances" => "pass",
@@ -132,17 +170,18 @@ pub(super) fn page(run: &Run, charts: Charts) -> Page {
         },
         rejected: count(r.ledger.rejected),
         hops: rows::hops(r),
-        checks: rows::checks(r),
-        operations: rows::operations(run),
+        checks: rows::checks(r, most),
+        operations: rows::operations(r, measured_s, most),
+        brief: rows::brief(r, most, limits.brief),
         percentile_note: words::percentile_note(),
         left_out,
         charts,
         generator: generator(r),
-        resources: rows::resources(r),
+        resources: rows::resources(r, most),
         container_figures: r.resources.iter().any(|x| x.received_bytes.is_some()),
-        parts: rows::parts(r),
+        parts: rows::parts(r, most),
         host: host(r),
-        timeline: rows::timeline(r),
+        timeline: rows::timeline(r, most),
         command: words::command(r),
         provenance: provenance(r),
     }
@@ -155,12 +194,10 @@ fn started(rfc3339: &str) -> String {
 }
 
 /// The figures that a hurried reader looks for.
-fn headline(run: &Run) -> Vec<Fact> {
-    let r = &run.record;
+fn headline(r: &RunRecord, measured_s: f64) -> Vec<Fact> {
     let c = &r.config;
     let scaled: Vec<String> =
         words::marks(r).into_iter().filter(|m| m.to_lowercase().contains("load")).collect();
-    let measured_s = run.measured_s();
     let offered = load::load(r, measured_s);
     let load = match offered.apart {
         Some((realised, planned)) => fact("Load, realised", realised)

@@ -4,8 +4,8 @@ use hdrhistogram::Histogram;
 
 use crate::record::{ObjectiveResult, Verdict};
 use crate::stats::{
-    Claim, claim, design_effect, over_threshold, percentile_upper_bound, samples_needed,
-    samples_needed_at,
+    Claim, Cluster, Clusters, clustered_claim, counts_of, design_effect, fewest, over_threshold,
+    percentile_upper_bound, samples_needed, samples_needed_at,
 };
 use crate::units::{count, duration_ns, percentile_name};
 
@@ -40,16 +40,18 @@ pub struct Objective<'a> {
 /// neither met the objective, so both count as samples above the threshold. Without samples the
 /// verdict is INCONCLUSIVE, never PASS.
 ///
-/// `clusters` are the operations of each second and how many of them were over the threshold
-/// (failed and out of range ones too). Slow operations come together, so the claim is made on the
-/// counts divided by their [`design_effect`]. Empty takes every operation as independent.
+/// `clusters` are the same operations by interval. Slow operations come together, so the claim is
+/// made on the counts divided by their [`design_effect`]. The upper bound is the smallest threshold
+/// at which it would be made, and the verdict PASS where that is at most the objective's: a claim
+/// that would not be made of a laxer threshold is not made of this one. Without clusters every
+/// operation is taken as independent.
 #[must_use]
 pub fn judge_objective(
     objective: &Objective<'_>,
     response: &Histogram<u64>,
     errors: u64,
     out_of_range: u64,
-    clusters: &[(u64, u64)],
+    clusters: &Clusters,
 ) -> ObjectiveResult {
     let name = percentile_name(objective.percentile);
     let beyond = errors.saturating_add(out_of_range);
@@ -57,16 +59,24 @@ pub fn judge_objective(
     let over = over_threshold(response, objective.threshold_ns).saturating_add(beyond);
     let least = samples_needed(objective.percentile, CONFIDENCE);
 
-    let effect = design_effect(clusters);
-    let claim = clustered_claim(samples, over, effect, objective.percentile);
-    let verdict = match claim {
-        Claim::Holds => Verdict::Pass,
-        Claim::Refuted => Verdict::Fail,
-        Claim::Undecided => Verdict::Inconclusive,
+    let mut clusters = clusters.all();
+    if clusters.is_empty() {
+        clusters.push(Cluster { counts: counts_of(response), beyond });
+    }
+    let counts: Vec<(u64, u64)> =
+        clusters.iter().map(|c| (c.len(), c.over(objective.threshold_ns))).collect();
+    let effect = design_effect(&counts);
+    let upper_ns = percentile_upper_bound(&clusters, objective.percentile, CONFIDENCE);
+    let verdict = if upper_ns.is_some_and(|ns| ns <= objective.threshold_ns) {
+        Verdict::Pass
+    } else if clustered_claim(&counts, objective.percentile, CONFIDENCE) == Claim::Refuted {
+        Verdict::Fail
+    } else {
+        Verdict::Inconclusive
     };
-    let independent = Counts::fewest(samples, over, effect);
+    let independent = fewest(samples, over, effect);
     let at_this_rate =
-        samples_needed_at(independent.n, independent.over, objective.percentile, CONFIDENCE)
+        samples_needed_at(independent.0, independent.1, objective.percentile, CONFIDENCE)
             // The cast saturates.
             .map(|n| (n as f64 * effect).ceil() as u64);
 
@@ -82,10 +92,10 @@ pub fn judge_objective(
     if effect > EFFECT_WORTH_SAYING {
         evidence.push_str(&format!(
             "; slow ones came together, design effect {effect:.1}, as good as {} independent",
-            count(independent.n)
+            count(independent.0)
         ));
     }
-    if claim == Claim::Undecided {
+    if verdict == Verdict::Inconclusive {
         evidence.push_str(&match at_this_rate {
             Some(n) => format!("; about {} would settle it, so run longer", count(n)),
             None => format!("; too near {name} to settle, so run longer"),
@@ -108,8 +118,8 @@ pub fn judge_objective(
             }
             _ => None,
         },
-        upper99: percentile_upper_bound(response, beyond, objective.percentile, CONFIDENCE)
-            .map(|ns| duration_ns(ns as f64)),
+        upper99: upper_ns.map(|ns| duration_ns(ns as f64)),
+        design_effect: Some(effect),
         samples,
         samples_needed: at_this_rate.unwrap_or(least).max(least),
         origin: objective.origin.to_owned(),
@@ -117,45 +127,6 @@ pub fn judge_objective(
         required: objective.required,
         verdict,
         evidence,
-    }
-}
-
-/// Counts of independent samples that say as much as clustered ones.
-#[derive(Clone, Copy)]
-struct Counts {
-    n: u64,
-    over: u64,
-}
-
-impl Counts {
-    /// Rounded against a claim that the objective holds.
-    fn fewest(n: u64, over: u64, effect: f64) -> Self {
-        if effect <= 1.0 {
-            return Self { n, over };
-        }
-        let fewer = (n as f64 / effect).floor() as u64;
-        Self { n: fewer, over: ((over as f64 / effect).ceil() as u64).min(fewer) }
-    }
-
-    /// Rounded against a claim that the objective is missed.
-    fn most(n: u64, over: u64, effect: f64) -> Self {
-        if effect <= 1.0 {
-            return Self { n, over };
-        }
-        Self { n: (n as f64 / effect).ceil() as u64, over: (over as f64 / effect).floor() as u64 }
-    }
-}
-
-/// What clustered samples say, with the rounding never in favour of the claim that is made.
-fn clustered_claim(n: u64, over: u64, effect: f64, percentile: f64) -> Claim {
-    let made =
-        |counts: Counts, wanted| claim(counts.n, counts.over, percentile, CONFIDENCE) == wanted;
-    if made(Counts::fewest(n, over, effect), Claim::Holds) {
-        Claim::Holds
-    } else if made(Counts::most(n, over, effect), Claim::Refuted) {
-        Claim::Refuted
-    } else {
-        Claim::Undecided
     }
 }
 
@@ -207,7 +178,7 @@ mod tests {
 
     #[test]
     fn zero_samples_are_inconclusive_and_never_pass() {
-        let r = judge_objective(&P99, &histogram(&[]), 0, 0, &[]);
+        let r = judge_objective(&P99, &histogram(&[]), 0, 0, &Clusters::default());
         assert_eq!(r.verdict, Verdict::Inconclusive);
         assert_eq!((r.measured.as_str(), r.ratio, r.samples), ("", None, 0));
         assert_eq!(r.samples_needed, 459);
@@ -215,18 +186,25 @@ mod tests {
 
     #[test]
     fn enough_fast_samples_pass_and_one_too_few_do_not() {
-        let pass = judge_objective(&P99, &histogram(&[(1_000_000, 459)]), 0, 0, &[]);
+        let pass =
+            judge_objective(&P99, &histogram(&[(1_000_000, 459)]), 0, 0, &Clusters::default());
         assert_eq!(pass.verdict, Verdict::Pass);
         assert_eq!(pass.upper99.as_deref(), Some("1.00 ms"));
-        let short = judge_objective(&P99, &histogram(&[(1_000_000, 458)]), 0, 0, &[]);
+        let short =
+            judge_objective(&P99, &histogram(&[(1_000_000, 458)]), 0, 0, &Clusters::default());
         assert_eq!(short.verdict, Verdict::Inconclusive);
         assert!(short.evidence.contains("459 would settle it"), "{}", short.evidence);
     }
 
     #[test]
     fn slow_samples_fail() {
-        let r =
-            judge_objective(&P99, &histogram(&[(1_000_000, 900), (500_000_000, 100)]), 0, 0, &[]);
+        let r = judge_objective(
+            &P99,
+            &histogram(&[(1_000_000, 900), (500_000_000, 100)]),
+            0,
+            0,
+            &Clusters::default(),
+        );
         assert_eq!(r.verdict, Verdict::Fail);
         assert!(r.ratio.unwrap() > 1.9);
     }
@@ -234,56 +212,94 @@ mod tests {
     #[test]
     fn failed_operations_count_as_over_the_threshold() {
         let fast = histogram(&[(1_000_000, 1000)]);
-        let r = judge_objective(&P99, &fast, 100, 0, &[]);
+        let r = judge_objective(&P99, &fast, 100, 0, &Clusters::default());
         assert_eq!(r.verdict, Verdict::Fail);
         assert_eq!(r.measured, "failed");
-        assert_eq!(judge_objective(&P99, &histogram(&[]), 1000, 0, &[]).verdict, Verdict::Fail);
-        assert_eq!(judge_objective(&P99, &fast, 0, 100, &[]).verdict, Verdict::Fail);
-        assert_eq!(judge_objective(&P99, &fast, 1, 0, &[]).verdict, Verdict::Pass);
+        assert_eq!(
+            judge_objective(&P99, &histogram(&[]), 1000, 0, &Clusters::default()).verdict,
+            Verdict::Fail
+        );
+        assert_eq!(
+            judge_objective(&P99, &fast, 0, 100, &Clusters::default()).verdict,
+            Verdict::Fail
+        );
+        assert_eq!(judge_objective(&P99, &fast, 1, 0, &Clusters::default()).verdict, Verdict::Pass);
     }
 
     #[test]
     fn close_calls_are_inconclusive_and_say_how_many_samples_would_settle_them() {
-        let r =
-            judge_objective(&P99, &histogram(&[(1_000_000, 1992), (400_000_000, 8)]), 0, 0, &[]);
+        let r = judge_objective(
+            &P99,
+            &histogram(&[(1_000_000, 1992), (400_000_000, 8)]),
+            0,
+            0,
+            &Clusters::default(),
+        );
         assert_eq!(r.verdict, Verdict::Pass);
-        let r = judge_objective(&P99, &histogram(&[(1_000_000, 995), (400_000_000, 5)]), 0, 0, &[]);
+        let r = judge_objective(
+            &P99,
+            &histogram(&[(1_000_000, 995), (400_000_000, 5)]),
+            0,
+            0,
+            &Clusters::default(),
+        );
         assert_eq!(r.verdict, Verdict::Inconclusive);
         assert!(r.samples_needed > 1000, "{}", r.samples_needed);
+    }
+
+    /// A cluster a second of fast operations and of how many slow ones.
+    fn seconds(all: impl Iterator<Item = (u64, u64)>) -> (Histogram<u64>, Clusters) {
+        let (mut total, mut clusters) = (histogram(&[]), Clusters::new(60.0));
+        for (second, (fast, slow)) in (0u32..).zip(all) {
+            let h = histogram(&[(1_000_000, fast), (400_000_000, slow)]);
+            total.add(&h).unwrap();
+            clusters.add(f64::from(second), 1.0, &h, 0);
+        }
+        (total, clusters)
     }
 
     #[test]
     fn slow_operations_that_come_together_weigh_less_than_scattered_ones() {
         // 40 of 10,000 over: enough for a pass if they were scattered …
-        let h = histogram(&[(1_000_000, 9_960), (400_000_000, 40)]);
-        let scattered: Vec<(u64, u64)> = (0..100).map(|i| (100, u64::from(i % 5 < 2))).collect();
-        let r = judge_objective(&P99, &h, 0, 0, &scattered);
+        let (h, clusters) = seconds((0..100).map(|i| {
+            let slow = u64::from(i % 5 < 2);
+            (100 - slow, slow)
+        }));
+        let r = judge_objective(&P99, &h, 0, 0, &clusters);
         assert_eq!(r.verdict, Verdict::Pass);
+        assert_eq!(r.upper99.as_deref(), Some("1.00 ms"));
         assert!(!r.evidence.contains("design effect"), "{}", r.evidence);
         // … and not where one second had them all: another such second would miss the objective.
-        let together: Vec<(u64, u64)> =
-            (0..100).map(|i| (100, if i == 7 { 40 } else { 0 })).collect();
-        let r = judge_objective(&P99, &h, 0, 0, &together);
+        let (h, clusters) = seconds((0..100).map(|i| if i == 7 { (60, 40) } else { (100, 0) }));
+        let r = judge_objective(&P99, &h, 0, 0, &clusters);
         assert_eq!(r.verdict, Verdict::Inconclusive);
+        assert_eq!(r.upper99.as_deref(), Some("400 ms"), "the bound says the same");
+        assert!(r.design_effect.unwrap() > 39.0);
         assert!(r.evidence.contains("design effect 40"), "{}", r.evidence);
         assert!(r.samples_needed > 10_000, "{}", r.samples_needed);
         // A miss is not claimed from one bad second either.
-        let h = histogram(&[(1_000_000, 9_800), (400_000_000, 200)]);
-        assert_eq!(judge_objective(&P99, &h, 0, 0, &[]).verdict, Verdict::Fail);
-        let together: Vec<(u64, u64)> =
-            (0..50).map(|i| (200, if i == 7 { 200 } else { 0 })).collect();
+        let (h, together) = seconds((0..50).map(|i| if i == 7 { (0, 200) } else { (200, 0) }));
+        assert_eq!(judge_objective(&P99, &h, 0, 0, &Clusters::default()).verdict, Verdict::Fail);
         assert_eq!(judge_objective(&P99, &h, 0, 0, &together).verdict, Verdict::Inconclusive);
     }
 
     proptest! {
         #[test]
-        fn a_pass_always_has_an_upper_bound_within_the_threshold(
-            fast in 0u64..5000, slow in 0u64..100, errors in 0u64..50, threshold in 1_000u64..1_000_000_000,
+        fn a_verdict_and_the_bound_beside_it_say_the_same(
+            seconds_of in prop::collection::vec((0u64..200, 0u64..20, 0u64..3), 0..30),
+            threshold in 1_000u64..1_000_000_000,
         ) {
-            let h = histogram(&[(2_000_000, fast), (700_000_000, slow)]);
             let objective = Objective { threshold_ns: threshold, ..P99 };
-            let r = judge_objective(&objective, &h, errors, 0, &[]);
-            let bound = percentile_upper_bound(&h, errors, 0.99, CONFIDENCE);
+            let (mut total, mut errors, mut clusters) = (histogram(&[]), 0, Clusters::new(60.0));
+            for (second, (fast, slow, failed)) in (0u32..).zip(seconds_of) {
+                let h = histogram(&[(2_000_000, fast), (700_000_000, slow)]);
+                total.add(&h).unwrap();
+                errors += failed;
+                clusters.add(f64::from(second), 1.0, &h, failed);
+            }
+            let r = judge_objective(&objective, &total, errors, 0, &clusters);
+            let bound = percentile_upper_bound(&clusters.all(), 0.99, CONFIDENCE);
+            prop_assert_eq!(r.upper99, bound.map(|b| duration_ns(b as f64)));
             prop_assert_eq!(r.verdict == Verdict::Pass, bound.is_some_and(|b| b <= threshold));
             prop_assert!(r.samples > 0 || r.verdict == Verdict::Inconclusive);
         }

@@ -14,6 +14,7 @@ fn objective(verdict: Verdict, required: bool) -> ObjectiveResult {
         threshold: "≤ 250 ms".into(),
         measured: "12.0 ms".into(),
         ratio: Some(0.05),
+        design_effect: None,
         upper99: None,
         samples: 1000,
         samples_needed: 459,

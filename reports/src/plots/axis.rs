@@ -157,8 +157,8 @@ fn clock(s: f64) -> String {
     }
 }
 
-/// A duration that is 1, 2 or 5 times a power of ten, without the zeroes after the point.
-fn round_duration(ns: f64) -> String {
+/// A duration that is a round figure, without the zeroes after the point.
+pub(super) fn round_duration(ns: f64) -> String {
     let (factor, unit) = match ns {
         ns if ns >= 0.999e9 => (1e9, "s"),
         ns if ns >= 0.999e6 => (1e6, "ms"),

@@ -32,10 +32,16 @@ pub(crate) const STYLE: &str = "\
 .odg-chart .f0{fill:var(--c0)}.odg-chart .f1{fill:var(--c1)}.odg-chart .f2{fill:var(--c2)}\
 .odg-chart .f3{fill:var(--c3)}.odg-chart .f4{fill:var(--c4)}.odg-chart .f5{fill:var(--c5)}\
 .odg-chart .f6{fill:var(--c6)}.odg-chart .f7{fill:var(--c7)}\
-.odg-chart .dash{stroke-dasharray:20 20}";
+.odg-chart .dash{stroke-dasharray:20 20}\
+.odg-chart .h0,.odg-chart .h1,.odg-chart .h2,.odg-chart .h3,.odg-chart .h4,.odg-chart .h5\
+{fill:var(--c0);shape-rendering:crispEdges}\
+.odg-chart .h0{fill-opacity:.13}.odg-chart .h1{fill-opacity:.27}.odg-chart .h2{fill-opacity:.44}\
+.odg-chart .h3{fill-opacity:.62}.odg-chart .h4{fill-opacity:.8}";
 
 /// Colours of the style sheet.
 pub(super) const COLOURS: usize = 8;
+/// Shades of the style sheet, one hue from faint to full.
+pub(super) const SHADES: usize = 6;
 
 /// The drawing library rounds to whole pixels, so everything is drawn this much larger.
 const SCALE: i32 = 4;
@@ -63,15 +69,34 @@ pub(super) struct Line {
     pub(super) points: Vec<Point>,
 }
 
+/// A filled rectangle of a chart: from and to on each axis, and how dark.
+pub(super) struct Cell {
+    pub(super) x: (f64, f64),
+    pub(super) y: (f64, f64),
+    pub(super) shade: usize,
+}
+
+/// What stands beside a name in the legend.
+#[derive(Clone, Copy)]
+enum Swatch {
+    Line { colour: usize, dashed: bool },
+    Shade(usize),
+}
+
 /// A chart to be drawn.
 pub(super) struct Drawing<'a> {
     pub(super) slug: String,
     pub(super) title: String,
+    /// The operation that it is about; empty for one of the whole run.
+    pub(super) operation: &'a str,
     /// Unit of the y axis, for people.
     pub(super) unit: &'a str,
     pub(super) x: Axis,
     pub(super) y: Axis,
     pub(super) lines: Vec<Line>,
+    pub(super) cells: Vec<Cell>,
+    /// What each shade of the cells means, faintest first.
+    pub(super) shades: &'a [&'a str],
     /// Seconds of warm-up to shade, on a time axis.
     pub(super) warmup_s: f64,
     pub(super) events: &'a [TimelineEvent],
@@ -91,7 +116,14 @@ impl Drawing<'_> {
             why,
         })?;
         let svg = finish(&text, &self.title);
-        Ok(Chart { slug: self.slug, title: self.title, note: self.note, svg, table: self.table })
+        Ok(Chart {
+            slug: self.slug,
+            title: self.title,
+            operation: self.operation.to_owned(),
+            note: self.note,
+            svg,
+            table: self.table,
+        })
     }
 
     fn draw_into(&self, text: &mut String) -> Result<(), String> {
@@ -99,7 +131,7 @@ impl Drawing<'_> {
             error.to_string()
         }
         let legend = self.legend();
-        let top = 24 + 18 * (1 + legend.last().map_or(0, |(_, row, _)| row + 1));
+        let top = 24 + 18 * (1 + legend.last().map_or(0, |(_, row, ..)| row + 1));
         let height = top + PLOT_HEIGHT + BOTTOM;
         let size = ((WIDTH * SCALE) as u32, (height * SCALE) as u32);
         let root = SVGBackend::with_string(text, size).into_drawing_area();
@@ -111,16 +143,24 @@ impl Drawing<'_> {
         root.draw(&Text::new(shortened(&self.title, 70), at(0, 3), bold)).map_err(text_of)?;
         root.draw(&Text::new(self.unit.to_owned(), at(0, 22), font(1.0, &SOFT)))
             .map_err(text_of)?;
-        for (x, row, line) in &legend {
+        for (x, row, name, swatch) in &legend {
             let y = 22 + 18 * (row + 1);
-            let swatch = vec![at(*x, y + 7), at(x + 18, y + 7)];
-            root.draw(&PathElement::new(swatch, stroke(line.colour, line.dashed)))
-                .map_err(text_of)?;
-            root.draw(&Text::new(legend_name(line), at(x + 24, y), font(1.0, &INK)))
-                .map_err(text_of)?;
+            match swatch {
+                Swatch::Line { colour, dashed } => {
+                    let path = vec![at(*x, y + 7), at(x + 18, y + 7)];
+                    root.draw(&PathElement::new(path, stroke(*colour, *dashed)))
+                }
+                Swatch::Shade(shade) => {
+                    let corners = [at(*x, y + 1), at(x + 18, y + 13)];
+                    root.draw(&Rectangle::new(corners, shade_of(*shade).filled()))
+                }
+            }
+            .map_err(text_of)?;
+            root.draw(&Text::new(name.clone(), at(x + 24, y), font(1.0, &INK))).map_err(text_of)?;
         }
 
-        if self.lines.iter().all(|l| l.points.iter().all(|p| !p.1.is_finite())) {
+        let no_line = self.lines.iter().all(|l| l.points.iter().all(|p| !p.1.is_finite()));
+        if no_line && self.cells.is_empty() {
             let middle = at(WIDTH / 2 - 40, top + PLOT_HEIGHT / 2);
             root.draw(&Text::new("no samples", middle, font(1.2, &SOFT))).map_err(text_of)?;
             return root.present().map_err(text_of);
@@ -151,6 +191,12 @@ impl Drawing<'_> {
             .y_label_formatter(&|y| self.y.label(*y))
             .draw()
             .map_err(text_of)?;
+
+        let cells = self
+            .cells
+            .iter()
+            .map(|c| Rectangle::new([(c.x.0, c.y.0), (c.x.1, c.y.1)], shade_of(c.shade).filled()));
+        chart.draw_series(cells).map_err(text_of)?;
 
         let across = f64::from(WIDTH - LEFT - RIGHT);
         let pixel_x =
@@ -222,17 +268,23 @@ impl Drawing<'_> {
         root.present().map_err(text_of)
     }
 
-    /// Where each legend entry goes: x, row, line.
-    fn legend(&self) -> Vec<(i32, i32, &Line)> {
+    /// Where each legend entry goes: x, row, name, and what stands before it.
+    fn legend(&self) -> Vec<(i32, i32, String, Swatch)> {
+        let lines = self.lines.iter().map(|line| {
+            let swatch = Swatch::Line { colour: line.colour, dashed: line.dashed };
+            (shortened(&line.name, 48), swatch)
+        });
+        let shades = self.shades.iter().enumerate();
+        let shades = shades.map(|(shade, name)| ((*name).to_owned(), Swatch::Shade(shade)));
         let (mut x, mut row) = (0, 0);
-        self.lines
-            .iter()
-            .map(|line| {
-                let width = 24 + text_width(&legend_name(line)) + 14;
+        lines
+            .chain(shades)
+            .map(|(name, swatch)| {
+                let width = 24 + text_width(&name) + 14;
                 if x > 0 && x + width > WIDTH {
                     (x, row) = (0, row + 1);
                 }
-                let place = (x, row, line);
+                let place = (x, row, name, swatch);
                 x += width;
                 place
             })
@@ -240,8 +292,8 @@ impl Drawing<'_> {
     }
 }
 
-fn legend_name(line: &Line) -> String {
-    shortened(&line.name, 48)
+fn shade_of(index: usize) -> RGBColor {
+    RGBColor(0, 3, index.min(SHADES - 1) as u8)
 }
 
 fn colour(index: usize, dashed: bool) -> RGBColor {
@@ -288,6 +340,12 @@ fn finish(text: &str, title: &str) -> String {
         svg = svg.replace(&format!("stroke=\"{dashed}\""), &format!("class=\"s{index} dash\""));
         svg = svg.replace(&format!("fill=\"{plain}\""), &format!("class=\"f{index}\""));
     }
+    for shade in 0..SHADES {
+        let hex = hex(shade_of(shade));
+        let (long, short) = (format!("fill=\"{hex}\""), format!("class=\"h{shade}\""));
+        svg = svg.replace(&long, &short);
+    }
+    svg = svg.replace(" stroke=\"none\"", "");
     svg = svg.replace(" font-family=\"sans-serif\"", "").replace(" opacity=\"1\"", "");
     let Some(end) = svg.find('>') else { return svg };
     let view_box =

@@ -4,7 +4,8 @@ use hdrhistogram::Histogram;
 
 use super::axis::{Axis, nines};
 use super::canvas::{Drawing, Line};
-use super::rates::{end_s, table_headers};
+use super::rates::table_headers;
+use super::rows::Rows;
 use super::series::{Fold, MOST_POINTS, MOST_ROWS, Point, decimate, fold_note};
 use super::{Chart, ChartTable, slug};
 use crate::error::RecordError;
@@ -12,16 +13,17 @@ use crate::judge::CONFIDENCE;
 use crate::read::Run;
 use crate::record::{OperationSummary, SeriesRow};
 use crate::stats::samples_needed;
-use crate::units::duration_ns;
+use crate::units::{self, duration_ns};
 
 /// p50, p99 and maximum of the response time, on a logarithmic axis.
 pub(super) fn over_time(
     run: &Run,
+    rows: &Rows<'_>,
     operation: &OperationSummary,
     index: usize,
 ) -> Result<Chart, RecordError> {
-    let rows: Vec<&SeriesRow> =
-        run.series.iter().filter(|r| r.operation == operation.name).collect();
+    let end_s = rows.end_s;
+    let rows = rows.of(&operation.name);
     let figure = |us: fn(&SeriesRow) -> f64| -> Vec<Point> {
         // An interval without completions has no latency: the line breaks there.
         let value = |r: &SeriesRow| if r.completed > 0 { us(r) * 1e3 } else { f64::NAN };
@@ -73,10 +75,13 @@ pub(super) fn over_time(
     Drawing {
         slug: slug("latency", &operation.name, index),
         title: format!("{}: response time", operation.name),
+        operation: &operation.name,
         unit: "from intended start, logarithmic",
-        x: Axis::time(end_s(run)),
+        x: Axis::time(end_s),
         y: Axis::log_ns(10f64.powf(lo), 10f64.powf(hi)),
         lines,
+        cells: Vec::new(),
+        shades: &[],
         warmup_s: run.record.config.warmup_s,
         events: &run.record.events,
         limit: limit.map(|(ns, name)| (ns.log10(), name)),
@@ -94,20 +99,12 @@ pub(super) fn over_time(
 }
 
 /// The objective's threshold for the chart, read back from the record's text.
-fn threshold_ns(run: &Run, operation: &str) -> Option<(f64, String)> {
+pub(super) fn threshold_ns(run: &Run, operation: &str) -> Option<(f64, String)> {
     let objective = run.record.objectives.iter().find(|o| o.operation == operation)?;
     let text = objective.threshold.trim_start_matches(['≤', '<', '=', ' ']);
-    let (number, unit) = text.split_once(' ')?;
-    let factor = match unit {
-        "ns" => 1.0,
-        "µs" => 1e3,
-        "ms" => 1e6,
-        "s" => 1e9,
-        _ => return None,
-    };
-    let ns = number.parse::<f64>().ok()? * factor;
+    let ns = units::parse_duration_ns(text).filter(|ns| *ns > 0.0)?;
     let metric = objective.metric.split(' ').next().unwrap_or_default();
-    (ns > 0.0 && ns.is_finite()).then(|| (ns, format!("{metric} objective {text}")))
+    Some((ns, format!("{metric} objective {text}")))
 }
 
 /// Response against service time by percentile, up to the last one that a sample stands for.
@@ -144,7 +141,7 @@ pub(super) fn percentiles(
         for q in [0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999] {
             if samples >= samples_needed(q, CONFIDENCE) {
                 rows.push(vec![
-                    crate::units::percentile_name(q),
+                    units::percentile_name(q),
                     duration_ns(both.response.value_at_quantile(q) as f64),
                     duration_ns(both.service.value_at_quantile(q) as f64),
                 ]);
@@ -158,10 +155,13 @@ pub(super) fn percentiles(
     Drawing {
         slug: slug("percentiles", &operation.name, index),
         title: format!("{}: by percentile", operation.name),
+        operation: &operation.name,
         unit: "latency, both axes logarithmic",
         x: Axis::percentile(max_x),
         y: Axis::log_ns(10f64.powf(lo), 10f64.powf(hi)),
         lines,
+        cells: Vec::new(),
+        shades: &[],
         warmup_s: 0.0,
         events: &[],
         limit: None,

@@ -5,13 +5,21 @@
 
 mod axis;
 mod canvas;
+mod heat;
 mod latency;
 mod rates;
 mod resources;
+mod rows;
 mod series;
+
+use std::collections::BTreeMap;
+
+use rows::Rows;
 
 use crate::error::RecordError;
 use crate::read::Run;
+use crate::record::{OperationSummary, RunRecord, Verdict};
+use crate::words;
 
 pub(crate) use canvas::STYLE;
 
@@ -22,6 +30,8 @@ pub struct Chart {
     pub slug: String,
     /// What it shows, for people.
     pub title: String,
+    /// The operation that it is about; empty for one of the whole run.
+    pub operation: String,
     /// How to read it: what a point is, what was left out.
     pub note: String,
     /// SVG text without a style sheet, for a page that has the style sheet already.
@@ -76,27 +86,49 @@ impl Charts {
 /// Most operations that get charts of their own.
 pub(crate) const MOST: usize = 16;
 
+/// The operations that get charts, in the record's order: all, or of more than [`MOST`] those with
+/// an objective (missed ones first), then those with errors, then the busiest.
+pub(crate) fn charted(record: &RunRecord) -> impl Iterator<Item = &OperationSummary> {
+    let mut worst: BTreeMap<&str, Verdict> = BTreeMap::new();
+    for objective in &record.objectives {
+        let verdict = worst.entry(&objective.operation).or_insert(objective.verdict);
+        *verdict = objective.verdict.max(*verdict);
+    }
+    let weight = |o: &OperationSummary| {
+        (worst.get(o.name.as_str()).copied(), words::errors(o) > 0, o.completed)
+    };
+    let mut chosen: Vec<(usize, &OperationSummary)> =
+        record.operations.iter().enumerate().collect();
+    if chosen.len() > MOST {
+        chosen.sort_by(|a, b| weight(b.1).cmp(&weight(a.1)).then(a.0.cmp(&b.0)));
+        chosen.truncate(MOST);
+        chosen.sort_by_key(|(place, _)| *place);
+    }
+    chosen.into_iter().map(|(_, operation)| operation)
+}
+
 /// Draws every chart of a run.
 ///
 /// # Errors
 /// A chart cannot be drawn; its name is in the error.
 pub fn charts(run: &Run) -> Result<Charts, RecordError> {
     let mut charts = Charts::default();
-    let operations = &run.record.operations;
-    if operations.len() > MOST {
+    let operations = run.record.operations.len();
+    if operations > MOST {
         charts.left_out.push(format!(
-            "Charts are drawn for the first {MOST} of {} operations; the figures of all are in \
-             run.json.",
-            operations.len()
+            "Charts are drawn for {MOST} of {operations} operations: those with objectives, then \
+             those with errors, then the busiest. The figures of all are in run.json."
         ));
     }
-    charts.throughput = rates::throughput(run)?;
-    for (index, operation) in operations.iter().take(MOST).enumerate() {
-        charts.latency.push(latency::over_time(run, operation, index)?);
+    let rows = Rows::new(run);
+    for (index, operation) in charted(&run.record).enumerate() {
+        charts.throughput.push(rates::throughput(run, &rows, &operation.name, index)?);
+        charts.latency.push(latency::over_time(run, &rows, operation, index)?);
+        charts.latency.push(heat::map(run, rows.end_s, operation, index)?);
         charts.latency.push(latency::percentiles(run, operation, index)?);
     }
-    charts.resources.push(resources::cpu(run)?);
-    charts.resources.push(rates::backlog(run)?);
+    charts.resources.push(resources::cpu(run, rows.end_s)?);
+    charts.resources.push(rates::backlog(run, &rows)?);
     Ok(charts)
 }
 
@@ -110,7 +142,7 @@ pub(crate) fn slug(prefix: &str, name: &str, index: usize) -> String {
 }
 
 /// Prefixes of charts of one operation, as given to [`slug`].
-const OF_OPERATIONS: [&str; 3] = ["throughput", "latency", "percentiles"];
+const OF_OPERATIONS: [&str; 4] = ["throughput", "latency", "heat", "percentiles"];
 /// Charts of the whole run.
 const OF_THE_RUN: [&str; 2] = ["cpu", "backlog"];
 

@@ -1,46 +1,41 @@
 //! Throughput and backlog over time.
 
-use std::collections::BTreeMap;
-
 use super::axis::{Axis, plain};
 use super::canvas::{COLOURS, Drawing, Line};
+use super::rows::Rows;
 use super::series::{Fold, MOST_POINTS, MOST_ROWS, Point, decimate, fold_note};
-use super::{Chart, ChartTable, MOST, slug};
+use super::{Chart, ChartTable, slug};
 use crate::error::RecordError;
 use crate::read::Run;
 use crate::record::SeriesRow;
 use crate::units;
 
-/// End of the time axis.
-pub(super) fn end_s(run: &Run) -> f64 {
-    let rows = run.series.iter().map(|r| r.t_s);
-    rows.chain(run.resources.iter().map(|r| r.t_s)).fold(0.0, f64::max)
-}
-
-/// Sums a figure of the chosen rows by time.
-fn by_time(
-    rows: &[SeriesRow],
-    chosen: impl Fn(&SeriesRow) -> bool,
-    figure: impl Fn(&SeriesRow) -> f64,
-) -> Vec<Point> {
-    let mut sums: BTreeMap<u64, f64> = BTreeMap::new();
-    for row in rows.iter().filter(|r| chosen(r)) {
-        // Milliseconds: the resolution of series.csv.
-        *sums.entry((row.t_s * 1e3).round() as u64).or_default() += figure(row);
+/// Sums a figure by time.
+fn by_time(rows: &[&SeriesRow], figure: impl Fn(&SeriesRow) -> f64) -> Vec<Point> {
+    // Milliseconds: the resolution of series.csv.
+    let mut all: Vec<(u64, f64)> =
+        rows.iter().map(|r| ((r.t_s * 1e3).round() as u64, figure(r))).collect();
+    // They are in order but for an edited file, so this is quick.
+    all.sort_by_key(|(ms, _)| *ms);
+    let mut sums: Vec<(u64, f64)> = Vec::with_capacity(all.len());
+    for (ms, value) in all {
+        match sums.last_mut() {
+            Some(last) if last.0 == ms => last.1 += value,
+            _ => sums.push((ms, value)),
+        }
     }
     sums.into_iter().map(|(ms, v)| (ms as f64 / 1e3, v)).collect()
 }
 
-/// Offered against completed, one chart per operation: operations of one system move different things.
-pub(super) fn throughput(run: &Run) -> Result<Vec<Chart>, RecordError> {
-    let operations = run.record.operations.iter().take(MOST).enumerate();
-    operations.map(|(index, operation)| throughput_of(run, &operation.name, index)).collect()
-}
-
-fn throughput_of(run: &Run, of: &str, index: usize) -> Result<Chart, RecordError> {
-    let per_s = |count: fn(&SeriesRow) -> u64| {
-        by_time(&run.series, |r| r.operation == of && r.dt_s > 0.0, |r| count(r) as f64 / r.dt_s)
-    };
+/// Offered against completed of one operation: operations of one system move different things.
+pub(super) fn throughput(
+    run: &Run,
+    rows: &Rows<'_>,
+    of: &str,
+    index: usize,
+) -> Result<Chart, RecordError> {
+    let usable: Vec<&SeriesRow> = rows.of(of).iter().copied().filter(|r| r.dt_s > 0.0).collect();
+    let per_s = |count: fn(&SeriesRow) -> u64| by_time(&usable, |r| count(r) as f64 / r.dt_s);
     let offered = per_s(|r| r.offered);
     let completed = per_s(|r| r.completed);
     let errors = per_s(|r| r.errors);
@@ -59,7 +54,7 @@ fn throughput_of(run: &Run, of: &str, index: usize) -> Result<Chart, RecordError
     let (rows_offered, row_size) = decimate(&offered, MOST_ROWS, Fold::Mean);
     let (rows_completed, _) = decimate(&completed, MOST_ROWS, Fold::Mean);
     let (rows_errors, _) = decimate(&errors, MOST_ROWS, Fold::Mean);
-    let rows = rows_offered
+    let table = rows_offered
         .iter()
         .zip(&rows_completed)
         .zip(&rows_errors)
@@ -70,10 +65,13 @@ fn throughput_of(run: &Run, of: &str, index: usize) -> Result<Chart, RecordError
     Drawing {
         slug: slug("throughput", of, index),
         title: format!("{of}: throughput"),
+        operation: of,
         unit: "operations per second",
-        x: Axis::time(end_s(run)),
+        x: Axis::time(rows.end_s),
         y: Axis::from_zero(max, plain),
         lines,
+        cells: Vec::new(),
+        shades: &[],
         warmup_s: run.record.config.warmup_s,
         events: &run.record.events,
         limit: None,
@@ -85,7 +83,7 @@ fn throughput_of(run: &Run, of: &str, index: usize) -> Result<Chart, RecordError
                 row_size,
                 Fold::Mean,
             ),
-            rows,
+            rows: table,
         },
     }
     .draw()
@@ -102,13 +100,9 @@ pub(super) fn table_headers(names: &[&str], size: usize, fold: Fold) -> Vec<Stri
 }
 
 /// Operations waiting to start, the busiest ones.
-pub(super) fn backlog(run: &Run) -> Result<Chart, RecordError> {
-    let mut peaks: BTreeMap<&str, u64> = BTreeMap::new();
-    for row in &run.series {
-        let peak = peaks.entry(&row.operation).or_default();
-        *peak = (*peak).max(row.backlog);
-    }
-    let mut busiest: Vec<(&str, u64)> = peaks.into_iter().collect();
+pub(super) fn backlog(run: &Run, rows: &Rows<'_>) -> Result<Chart, RecordError> {
+    let peak = |rows: &[&SeriesRow]| rows.iter().map(|r| r.backlog).max().unwrap_or(0);
+    let mut busiest: Vec<(&str, u64)> = rows.all().map(|(name, of)| (name, peak(of))).collect();
     busiest.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
     let all = busiest.len();
     busiest.truncate(COLOURS);
@@ -116,7 +110,7 @@ pub(super) fn backlog(run: &Run) -> Result<Chart, RecordError> {
     let mut size = 1;
     let mut lines = Vec::new();
     for (colour, (operation, _)) in busiest.iter().enumerate() {
-        let points = by_time(&run.series, |r| r.operation == *operation, |r| r.backlog as f64);
+        let points = by_time(rows.of(operation), |r| r.backlog as f64);
         let (points, folded) = decimate(&points, MOST_POINTS, Fold::Max);
         size = size.max(folded);
         lines.push(Line { name: (*operation).to_owned(), colour, dashed: false, points });
@@ -127,21 +121,24 @@ pub(super) fn backlog(run: &Run) -> Result<Chart, RecordError> {
     if all > COLOURS {
         note.push_str(&format!(" The {COLOURS} longest of {all} are shown."));
     }
-    let rows =
+    let table =
         busiest.iter().map(|(name, peak)| vec![(*name).to_owned(), units::count(*peak)]).collect();
     Drawing {
         slug: "backlog".into(),
         title: "Backlog".into(),
+        operation: "",
         unit: "operations waiting at the end of each interval",
-        x: Axis::time(end_s(run)),
+        x: Axis::time(rows.end_s),
         y: Axis::from_zero((max as f64).max(4.0), plain),
         lines,
+        cells: Vec::new(),
+        shades: &[],
         warmup_s: run.record.config.warmup_s,
         events: &run.record.events,
         limit: None,
         mark: None,
         note,
-        table: ChartTable { headers: vec!["operation".into(), "most waiting".into()], rows },
+        table: ChartTable { headers: vec!["operation".into(), "most waiting".into()], rows: table },
     }
     .draw()
 }

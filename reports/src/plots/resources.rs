@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use super::axis::{Axis, plain};
 use super::canvas::{COLOURS, Drawing, Line};
-use super::rates::{end_s, table_headers};
+use super::rates::table_headers;
 use super::series::{Fold, MOST_POINTS, MOST_ROWS, Point, decimate, fold_note};
 use super::{Chart, ChartTable};
 use crate::error::RecordError;
 use crate::read::Run;
 use crate::units;
 
-pub(super) fn cpu(run: &Run) -> Result<Chart, RecordError> {
+pub(super) fn cpu(run: &Run, end_s: f64) -> Result<Chart, RecordError> {
     let mut components: BTreeMap<&str, Vec<Point>> = BTreeMap::new();
     for row in &run.resources {
         components.entry(&row.component).or_default().push((row.t_s, row.cpu_cores));
@@ -42,10 +42,13 @@ pub(super) fn cpu(run: &Run) -> Result<Chart, RecordError> {
     Drawing {
         slug: "cpu".into(),
         title: "CPU by component".into(),
+        operation: "",
         unit: "cores busy",
-        x: Axis::time(end_s(run)),
+        x: Axis::time(end_s),
         y: Axis::from_zero(max, plain),
         lines,
+        cells: Vec::new(),
+        shades: &[],
         warmup_s: run.record.config.warmup_s,
         events: &run.record.events,
         limit: None,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::files::{check_version, lines, plain, torn};
+use super::lines::{check_version, lines, plain, torn};
 use crate::error::RecordError;
 use crate::record::{
     FeatureResult, JournalLine, ResourceRow, RunRecord, SeriesRow, TimelineEvent, Verdict,

@@ -1,10 +1,14 @@
 //! Reading a run directory, whole or cut short.
 
 mod files;
+mod heat;
+mod histogram;
+mod hlog;
 mod journal;
+mod lines;
 mod rebuild;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use hdrhistogram::Histogram;
@@ -13,7 +17,12 @@ use crate::error::RecordError;
 use crate::record::{ResourceRow, RunRecord, SeriesRow};
 use crate::stats::Counts;
 use crate::store::{JOURNAL, LATENCY_LOG, RUN_JSON, SERIES};
-use crate::summary;
+use crate::{plots, summary};
+
+pub(crate) use heat::Heat;
+pub(crate) use histogram::Decoder;
+#[cfg(test)]
+pub(crate) use hlog::each_interval;
 
 /// An operation's latencies over the measured part, in nanoseconds.
 #[derive(Debug, Clone)]
@@ -42,8 +51,10 @@ pub struct Run {
     pub series: Vec<SeriesRow>,
     /// Resource use, from the journal.
     pub resources: Vec<ResourceRow>,
-    /// Histograms of the measured part, merged, by operation.
+    /// Histograms of the measured part, merged, by operation: of those that are charted.
     pub histograms: BTreeMap<String, OperationHistograms>,
+    /// How their response times spread over time.
+    pub(crate) heat: BTreeMap<String, Heat>,
     /// What a reader must know about the files themselves (a torn last line, a missing file …).
     pub notes: Vec<String>,
 }
@@ -67,39 +78,45 @@ impl Run {
         if !has_record && !journal_path.exists() {
             return Err(RecordError::NotARun { path: dir.to_path_buf() });
         }
-        let mut notes = Vec::new();
-        let record = if has_record { Some(files::run_json(&run_json)?) } else { None };
-
-        let series_path = dir.join(SERIES);
-        let mut series = Vec::new();
-        let has_series = series_path.exists();
-        if has_series {
-            series = files::series(&series_path, &mut notes)?;
-        }
-        let mut journal = journal::Journal::default();
-        if journal_path.exists() {
-            journal = journal::read(&journal_path, !has_series, &mut notes)?;
-        } else {
+        let written = if has_record { Some(files::run_json(&run_json)?) } else { None };
+        // Whoever has thousands of operations is not to have as many histograms in memory.
+        let charted = written.as_ref().map(charted_names);
+        let files = Files::read(dir, charted.as_ref())?;
+        let Files { mut series, mut journal, log, mut notes } = files;
+        if !journal_path.exists() {
             notes.push(format!("{JOURNAL} is missing, so resource use over time is not shown"));
         }
-        if !has_series {
+        if !dir.join(SERIES).exists() {
             notes.push(format!("{SERIES} is missing; its rows were taken from {JOURNAL}"));
             series = std::mem::take(&mut journal.rows);
         }
-        let hlog_path = dir.join(LATENCY_LOG);
-        let mut histograms = BTreeMap::new();
-        if hlog_path.exists() {
-            histograms = files::hlog(&hlog_path, &mut notes)?;
-        } else {
-            notes.push(format!("{LATENCY_LOG} is missing, so percentile curves are not shown"));
-        }
+        let log = match log {
+            Some(log) => {
+                notes.extend(ends_early(&log, &series));
+                log
+            }
+            None => {
+                notes.push(format!("{LATENCY_LOG} is missing, so percentile curves are not shown"));
+                hlog::Log::default()
+            }
+        };
 
         let resources = std::mem::take(&mut journal.resources);
-        let record = match record {
+        let record = match written {
             Some(record) => record,
-            None => rebuild::record(&journal_path, journal, &series, &resources, &histograms)?,
+            None => rebuild::record(&journal_path, journal, &series, &resources, &log)?,
         };
-        Ok(Self { dir: dir.to_path_buf(), record, series, resources, histograms, notes })
+        let charted = charted_names(&record);
+        let (mut histograms, mut heat) = (BTreeMap::new(), BTreeMap::new());
+        for (name, merged) in log.operations {
+            if charted.contains(name.as_str()) {
+                let both = hlog::histograms(&merged)
+                    .ok_or_else(|| rebuild::too_large(&dir.join(LATENCY_LOG), &name))?;
+                heat.insert(name.clone(), merged.heat);
+                histograms.insert(name, both);
+            }
+        }
+        Ok(Self { dir: dir.to_path_buf(), record, series, resources, histograms, heat, notes })
     }
 
     /// Reads what [`crate::compare`] needs of a run that ended in order: the record, the series, and what each
@@ -114,7 +131,7 @@ impl Run {
         let mut notes = Vec::new();
         let record = files::run_json(&dir.join(RUN_JSON))?;
         let series = files::series(&dir.join(SERIES), &mut notes)?;
-        let response = files::response_intervals(&dir.join(LATENCY_LOG), &mut notes)?;
+        let response = hlog::response_intervals(&dir.join(LATENCY_LOG), &mut notes)?;
         Ok(Intervals { record, series, response })
     }
 
@@ -123,4 +140,73 @@ impl Run {
     pub fn measured_s(&self) -> f64 {
         summary::measured_s(&self.record, &self.series)
     }
+}
+
+/// Names of the operations that get charts.
+fn charted_names(record: &RunRecord) -> BTreeSet<&str> {
+    plots::charted(record).map(|o| o.name.as_str()).collect()
+}
+
+/// What the files beside `run.json` hold.
+struct Files {
+    series: Vec<SeriesRow>,
+    journal: journal::Journal,
+    log: Option<hlog::Log>,
+    notes: Vec<String>,
+}
+
+impl Files {
+    /// Reads those that are there, side by side: a day's record is a gigabyte.
+    fn read(dir: &Path, charted: Option<&BTreeSet<&str>>) -> Result<Self, RecordError> {
+        let path = |name: &str| Some(dir.join(name)).filter(|path| path.exists());
+        let (series_path, journal_path, log_path) =
+            (path(SERIES), path(JOURNAL), path(LATENCY_LOG));
+        let rows_wanted = series_path.is_none();
+        let read_log = || {
+            let mut notes = Vec::new();
+            let log = log_path.map(|path| hlog::read(&path, &mut notes, charted)).transpose()?;
+            Ok((log, notes))
+        };
+        let read_journal = || {
+            let mut notes = Vec::new();
+            let journal = journal_path
+                .map(|path| journal::read(&path, rows_wanted, &mut notes))
+                .transpose()?;
+            Ok((journal.unwrap_or_default(), notes))
+        };
+        let mut notes = Vec::new();
+        let (series, journal, log) = std::thread::scope(|scope| {
+            let log = scope.spawn(read_log);
+            let journal = scope.spawn(read_journal);
+            let series = series_path.map(|path| files::series(&path, &mut notes)).transpose();
+            (series, joined(journal), joined(log))
+        });
+        // Of several files that cannot be read, the one is named that was always named first.
+        let series = series?.unwrap_or_default();
+        let (journal, journal_notes) = journal?;
+        let (log, log_notes) = log?;
+        notes.extend(journal_notes);
+        notes.extend(log_notes);
+        Ok(Self { series, journal, log, notes })
+    }
+}
+
+/// What a reading thread returned; its panic goes on here.
+fn joined<T>(
+    thread: std::thread::ScopedJoinHandle<'_, Result<T, RecordError>>,
+) -> Result<T, RecordError> {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Says where the log of a killed run lacks its last, unfinished interval.
+fn ends_early(log: &hlog::Log, series: &[SeriesRow]) -> Option<String> {
+    let completed =
+        series.iter().filter(|r| r.completed > 0 && log.operations.contains_key(&r.operation));
+    let last_s = completed.map(|r| r.t_s).fold(0.0, f64::max);
+    (last_s > log.end_s + 1.5).then(|| {
+        format!(
+            "{LATENCY_LOG} ends {:.0} s before {SERIES}; what completed after is in no percentile",
+            last_s - log.end_s
+        )
+    })
 }

@@ -1,14 +1,15 @@
 //! The record of a run that never wrote `run.json`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::OperationHistograms;
+use super::hlog::{self, Log};
 use super::journal::Journal;
 use crate::error::RecordError;
 use crate::record::{
     OperationSummary, ResourceRow, RunRecord, RunState, SeriesRow, TimelineEvent, Verdict, Warning,
 };
+use crate::store::LATENCY_LOG;
 use crate::summary::{IntervalMean, latency_summary, mean_ci95_ns, resource_summary};
 
 /// The kind under which errors stand whose kinds the interval rows do not hold.
@@ -19,7 +20,7 @@ pub(super) fn record(
     journal: Journal,
     series: &[SeriesRow],
     resources: &[ResourceRow],
-    histograms: &BTreeMap<String, OperationHistograms>,
+    log: &Log,
 ) -> Result<RunRecord, RecordError> {
     let Some(mut record) = journal.start else {
         return Err(RecordError::corrupt(
@@ -33,7 +34,8 @@ pub(super) fn record(
 
     let load_end = journal.events.iter().find(|e| e.kind == "load_end");
     let load_end_s = load_end.map_or(ended_s, |e| e.t_s);
-    record.operations = operations(&record.operations, series, histograms, load_end_s);
+    record.operations = operations(&record.operations, series, log, load_end_s)
+        .map_err(|operation| too_large(&journal_path.with_file_name(LATENCY_LOG), &operation))?;
     let warmup_s = record.config.warmup_s;
     record.resources = resource_summary(resources, warmup_s, load_end_s);
     for finding in journal.findings {
@@ -72,24 +74,72 @@ pub(super) fn record(
     Ok(record)
 }
 
+/// The error of a log whose counts are more than there can be.
+pub(super) fn too_large(path: &Path, operation: &str) -> RecordError {
+    RecordError::Histogram {
+        path: path.to_path_buf(),
+        operation: operation.to_owned(),
+        what: "more was counted than a histogram holds; the file was edited".to_owned(),
+    }
+}
+
 /// Sums the measured rows per operation (saturating: an edited file may hold any figure); names and
-/// descriptions come from the start line where it has them.
+/// descriptions come from the start line where it has them. The error is an operation whose log
+/// holds more than a histogram can.
 fn operations(
     known: &[OperationSummary],
     series: &[SeriesRow],
-    histograms: &BTreeMap<String, OperationHistograms>,
+    log: &Log,
     load_end_s: f64,
-) -> Vec<OperationSummary> {
-    let mut order: Vec<&str> = known.iter().map(|o| o.name.as_str()).collect();
-    let mut seen: BTreeSet<&str> = order.iter().copied().collect();
-    for row in series {
-        if seen.insert(&row.operation) {
-            order.push(&row.operation);
+) -> Result<Vec<OperationSummary>, String> {
+    let mut order: Vec<&str> = Vec::new();
+    let mut start: BTreeMap<&str, &OperationSummary> = BTreeMap::new();
+    for operation in known {
+        if start.insert(&operation.name, operation).is_none() {
+            order.push(&operation.name);
         }
     }
-    let mut sums: BTreeMap<&str, OperationSummary> = BTreeMap::new();
-    for row in series.iter().filter(|r| r.measured) {
-        let sum = sums.entry(&row.operation).or_default();
+    let mut rows: BTreeMap<&str, Vec<&SeriesRow>> = BTreeMap::new();
+    for row in series {
+        let of = rows.entry(&row.operation).or_insert_with(|| {
+            if !start.contains_key(row.operation.as_str()) {
+                order.push(&row.operation);
+            }
+            Vec::new()
+        });
+        if row.measured {
+            of.push(row);
+        }
+    }
+    let summary = |name: &str| {
+        let rows = rows.get(name).map_or(&[][..], Vec::as_slice);
+        let mut summary = sum(rows);
+        summary.name = name.to_owned();
+        if let Some(start) = start.get(name) {
+            summary.component.clone_from(&start.component);
+            summary.description.clone_from(&start.description);
+        } else {
+            let system = name.split_once('.').map_or("", |(system, _)| system);
+            summary.component = system.to_owned();
+        }
+        if let Some(merged) = log.operations.get(name) {
+            let both = hlog::histograms(merged).ok_or_else(|| name.to_owned())?;
+            summary.response = latency_summary(&both.response, 0);
+            summary.service = latency_summary(&both.service, 0);
+        }
+        let ci = |mean: fn(&SeriesRow) -> IntervalMean| {
+            mean_ci95_ns(&rows.iter().map(|r| mean(r)).collect::<Vec<_>>(), load_end_s)
+        };
+        summary.response.mean_ci95_ns = ci(IntervalMean::response);
+        summary.service.mean_ci95_ns = ci(IntervalMean::service);
+        Ok(summary)
+    };
+    order.into_iter().map(summary).collect()
+}
+
+fn sum(rows: &[&SeriesRow]) -> OperationSummary {
+    let mut sum = OperationSummary::default();
+    for row in rows {
         sum.offered = sum.offered.saturating_add(row.offered);
         sum.completed = sum.completed.saturating_add(row.completed);
         sum.bytes = sum.bytes.saturating_add(row.bytes);
@@ -98,32 +148,5 @@ fn operations(
             *errors = errors.saturating_add(row.errors);
         }
     }
-    order
-        .into_iter()
-        .map(|name| {
-            let mut summary = sums.remove(name).unwrap_or_default();
-            summary.name = name.to_owned();
-            match known.iter().find(|o| o.name == name) {
-                Some(start) => {
-                    summary.component.clone_from(&start.component);
-                    summary.description.clone_from(&start.description);
-                }
-                None => {
-                    let system = name.split_once('.').map_or("", |(system, _)| system);
-                    summary.component = system.to_owned();
-                }
-            }
-            if let Some(both) = histograms.get(name) {
-                summary.response = latency_summary(&both.response, 0);
-                summary.service = latency_summary(&both.service, 0);
-            }
-            let ci = |mean: fn(&SeriesRow) -> IntervalMean| {
-                let rows = series.iter().filter(|r| r.measured && r.operation == name);
-                mean_ci95_ns(&rows.map(mean).collect::<Vec<_>>(), load_end_s)
-            };
-            summary.response.mean_ci95_ns = ci(IntervalMean::response);
-            summary.service.mean_ci95_ns = ci(IntervalMean::service);
-            summary
-        })
-        .collect()
+    sum
 }

@@ -24,6 +24,11 @@ pub struct ObjectiveResult {
     /// Upper bound of the measured percentile at 99 % confidence, with unit, where samples allow it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upper99: Option<String>,
+    /// Design effect of the share over the threshold, with the intervals of `latency.hlog` as clusters: the
+    /// verdict and `upper99` count so many samples as one. Absent where none was judged, and in records of
+    /// before it was written, whose `upper99` takes every operation as independent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub design_effect: Option<f64>,
     /// Samples behind it.
     pub samples: u64,
     /// Samples that a claim at 99 % confidence needs.

@@ -4,6 +4,7 @@ mod batch;
 mod binomial;
 mod bootstrap;
 mod cluster;
+mod clusters;
 mod difference;
 mod holm;
 mod percentile;
@@ -14,8 +15,11 @@ pub use batch::{MeanCi, batch_count, batch_means};
 pub use binomial::{lower_tail, upper_tail};
 pub use bootstrap::{Counts, ln_percentile};
 pub use cluster::design_effect;
+pub use clusters::{Cluster, Clusters};
+pub(crate) use clusters::{cell, counts_of};
 pub use difference::{Difference, Estimate, difference};
 pub use holm::holm;
 pub use percentile::{
-    Claim, claim, over_threshold, percentile_upper_bound, samples_needed, samples_needed_at,
+    Claim, claim, clustered_claim, fewest, over_threshold, percentile_upper_bound, samples_needed,
+    samples_needed_at,
 };

@@ -70,6 +70,7 @@ pub(super) fn run_record(mut r: RunRecord, fixed: u64) -> RunRecord {
     }
     for objective in &mut r.objectives {
         fix.option(&mut objective.ratio);
+        fix.option(&mut objective.design_effect);
     }
     for feature in &mut r.features {
         fix.figure(&mut feature.took_ms);

@@ -1,10 +1,13 @@
 //! Writing the run directory while the run goes on, so that a killed process loses at most the
-//! interval it was in.
+//! interval it was in: a second, and of `latency.hlog` in runs of more than a quarter of an hour up
+//! to [`log_interval_s`].
 
 mod appender;
 mod finite;
 pub(crate) mod hlog;
 pub(crate) mod series;
+
+pub use hlog::{MOST_INTERVALS, log_interval_s};
 
 use std::fs::{self, DirBuilder, File};
 use std::io::Write;
@@ -97,11 +100,15 @@ impl RunWriter {
         &self.dir
     }
 
-    /// Appends a line to the journal.
+    /// Appends a line to the journal. The start line's plan decides how long the intervals of
+    /// `latency.hlog` are, see [`log_interval_s`].
     ///
     /// # Errors
     /// The journal cannot be written.
     pub fn journal(&mut self, line: &JournalLine) -> Result<(), RecordError> {
+        if let JournalLine::Start { record } = line {
+            self.hlog.plan(record.config.warmup_s + record.config.duration_s);
+        }
         let mut text = serde_json::to_vec(line).map_err(|e| RecordError::Io {
             path: self.dir.join(JOURNAL),
             source: std::io::Error::other(e),
@@ -110,7 +117,8 @@ impl RunWriter {
         self.journal.append(&text)
     }
 
-    /// Appends one interval: rows to `series.csv` and the journal, histograms to `latency.hlog`.
+    /// Appends one second: rows to `series.csv` and the journal, histograms to `latency.hlog`, where
+    /// the seconds of a long run are merged (see [`log_interval_s`]).
     /// A histogram whose operation's row is not `measured` is tagged `warmup:` and stays out of
     /// every summary. Empty histograms are left out. Figures that are not finite are written as 0
     /// and counted for [`RunWriter::finish`].
@@ -161,7 +169,7 @@ impl RunWriter {
         self.journal(&JournalLine::End { verdict: record.verdict, exit_code: record.exit_code })?;
         self.journal.sync()?;
         self.series.sync()?;
-        self.hlog.sync()?;
+        self.hlog.finish()?;
         write_run_json(&self.dir, &record)
     }
 }
