@@ -1,5 +1,8 @@
 //! The record from writing to reading to rendering, whole and broken.
 
+mod absurd;
+mod long;
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -12,7 +15,7 @@ use crate::read::Run;
 use crate::record::{ResourceRow, RunState, SCHEMA_VERSION, SeriesRow, Verdict};
 use crate::store::{JOURNAL, LATENCY_LOG, RUN_JSON, SERIES};
 use crate::testing;
-use crate::{html, junit, markdown, openmetrics, plots, render_all};
+use crate::{html, markdown, plots, render_all};
 
 fn error_of(dir: &Path) -> RecordError {
     let error = Run::open(dir).unwrap_err();
@@ -384,107 +387,6 @@ fn a_journal_from_before_network_bytes_were_counted_still_reads() {
     assert_eq!(serde_json::to_string(&row).unwrap(), line, "what is not known is not written");
 }
 
-#[test]
-fn hostile_names_inject_nothing_anywhere() {
-    let mut run = testing::run();
-    let names = run.record.operations.iter().map(|o| o.name.clone()).collect::<Vec<_>>();
-    let poison = "<script>alert(1)</script>\"'><img src=x onerror=y>|[a](javascript:b)`*@all]]>{{1234*1001}}";
-    testing::poison(&mut run.record, poison);
-    for row in &mut run.series {
-        row.operation.push_str(poison);
-    }
-    for row in &mut run.resources {
-        row.component.push_str(poison);
-    }
-    for name in names {
-        let (both, heat) = (run.histograms.remove(&name).unwrap(), run.heat.remove(&name).unwrap());
-        run.histograms.insert(format!("{name}{poison}"), both);
-        run.heat.insert(format!("{name}{poison}"), heat);
-    }
-    run.notes.push(poison.to_owned());
-    let charts = plots::charts(&run).unwrap();
-    for chart in charts.iter() {
-        assert!(!chart.slug.contains(|c: char| !c.is_ascii_alphanumeric() && c != '-'));
-        assert!(!chart.svg.contains("<script") && !chart.svg.contains("<img"));
-    }
-    let page = html::html_report(&run, charts).unwrap();
-    assert!(page.contains("&lt;script&gt;"), "the names are shown");
-    assert_eq!(page.matches("<script").count(), 1, "ours alone");
-    assert!(!page.contains("<img") && !page.contains("1235234"), "no tag, no evaluation");
-    let xml = junit::junit(&run.record);
-    assert!(!xml.contains("<script") && !xml.contains("<img") && !xml.contains("]]>"));
-    // The command stands in a code span, which only a back-tick could end.
-    let text = markdown::markdown_report(&run);
-    let (command, text): (Vec<&str>, Vec<&str>) =
-        text.lines().partition(|l| l.starts_with("Repeat it: `"));
-    assert!(command.len() == 1 && command[0].matches('`').count() == 2);
-    let text = text.join("\n");
-    assert!(!text.contains("<script") && !text.contains("<img") && !text.contains("@all"));
-    assert!(!text.replace("\\]", "").contains("]("), "no link");
-}
-
-#[test]
-fn a_run_without_any_sample_still_renders_and_no_chart_is_empty() {
-    let mut run = testing::run();
-    run.series.clear();
-    run.resources.clear();
-    run.histograms.clear();
-    run.heat.clear();
-    run.record.objectives.clear();
-    run.record.features.clear();
-    run.record.ledger = crate::record::LedgerSummary::default();
-    for operation in &mut run.record.operations {
-        let name = operation.name.clone();
-        *operation = crate::record::OperationSummary { name, ..Default::default() };
-    }
-    let charts = plots::charts(&run).unwrap();
-    assert!(charts.iter().all(|c| c.svg.contains("no samples")));
-    html::html_report(&run, charts).unwrap();
-    assert!(markdown::markdown_report(&run).contains("PASS"));
-}
-
-#[test]
-fn ten_thousand_operations_and_absurd_figures_render() {
-    let mut run = testing::run();
-    let mut operation = run.record.operations[0].clone();
-    operation.response.max_ns = u64::MAX;
-    operation.response.mean_ns = f64::MAX;
-    operation.completed = u64::MAX;
-    for i in 0..10_000 {
-        operation.name = format!("op.{i}");
-        run.record.operations.push(operation.clone());
-    }
-    run.record.config.volume_bytes_per_day = f64::MAX;
-    run.record.config.duration_s = -1.0;
-    run.record.config.warmup_s = f64::MAX;
-    let charts = plots::charts(&run).unwrap();
-    let page = html::html_report(&run, charts).unwrap();
-    assert!(page.len() < 5_000_000);
-    assert!(page.contains("200 of 10007 operations are listed with all figures and 9807 more"));
-    assert!(page.contains(">op.9999<"), "the last one is there");
-    assert!(page.contains("Charts are drawn for 16 of 10007 operations"));
-    let text = markdown::markdown_report(&run);
-    assert!(text.chars().count() < 65_536);
-    assert!(openmetrics::openmetrics(&run.record, run.measured_s()).ends_with("# EOF\n"));
-}
-
-#[test]
-fn a_page_of_endless_texts_stays_under_its_limit_and_says_what_it_left_out() {
-    let mut run = testing::run();
-    let objective = run.record.objectives[0].clone();
-    for i in 0..10_000 {
-        let mut o = objective.clone();
-        o.id = format!("{i}");
-        o.evidence = "&".repeat(10_000);
-        run.record.objectives.push(o);
-    }
-    run.record.host.cpu_model = "<".repeat(10_000_000);
-    run.notes.push("x".repeat(10_000_000));
-    let page = html::html_report(&run, plots::charts(&run).unwrap()).unwrap();
-    assert!(page.len() <= 5_000_000, "{} bytes", page.len());
-    assert!(page.contains("objectives are listed; run.json has all"));
-}
-
 /// Leaves a rendered run at `ODG_SAMPLE_REPORT`, for a look at it in a browser.
 #[test]
 fn the_sample_report_renders_for_every_verdict() {
@@ -515,4 +417,20 @@ fn the_sample_report_renders_for_every_verdict() {
         let page = fs::read_to_string(dir.join("report.html")).unwrap();
         assert!(page.contains(verdict.label()));
     }
+}
+
+#[test]
+fn a_journal_of_a_newer_schema_than_run_json_is_refused_too() {
+    let tmp = tempfile::tempdir().unwrap();
+    testing::write(tmp.path());
+    let path = tmp.path().join(JOURNAL);
+    let journal = fs::read_to_string(&path).unwrap();
+    let newer = journal.replacen(
+        &format!("\"schema_version\":\"{SCHEMA_VERSION}\""),
+        "\"schema_version\":\"9.0\"",
+        1,
+    );
+    assert_ne!(journal, newer);
+    fs::write(&path, newer).unwrap();
+    assert!(matches!(error_of(tmp.path()), RecordError::NewerSchema { .. }));
 }

@@ -77,7 +77,7 @@ pub(super) fn map(
     }
     Drawing {
         slug: slug("heat", &operation.name, index),
-        title: format!("{}: response times over time", operation.name),
+        title: format!("{}: spread of response times", operation.name),
         operation: &operation.name,
         unit: "from intended start, logarithmic; colour: share of the column's operations",
         x: Axis::time(end_s.max(1.0)),
