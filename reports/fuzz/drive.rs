@@ -13,7 +13,7 @@ const TEMPLATE: &str = include_str!("../examples/record.json");
 const FILES: [&str; 4] = ["run.json", "journal.jsonl", "series.csv", "latency.hlog"];
 
 /// A small record, whole: its files' names and contents.
-pub fn record(dir: &Path) -> Result<Vec<(&'static str, Vec<u8>)>, Box<dyn std::error::Error>> {
+pub(crate) fn record(dir: &Path) -> Result<Vec<(&'static str, Vec<u8>)>, Box<dyn std::error::Error>> {
     let mut record: RunRecord = serde_json::from_str(TEMPLATE)?;
     let mut writer = RunWriter::create(dir)?;
     writer.journal(&JournalLine::Start { record: Box::new(record.clone()) })?;
@@ -60,7 +60,7 @@ pub fn record(dir: &Path) -> Result<Vec<(&'static str, Vec<u8>)>, Box<dyn std::e
 ///
 /// # Panics
 /// Where a reader or a report breaks a promise.
-pub fn damaged(dir: &Path, record: &[(&str, Vec<u8>)], data: &[u8]) {
+pub(crate) fn damaged(dir: &Path, record: &[(&str, Vec<u8>)], data: &[u8]) {
     let [file, how, hi, lo, rest @ ..] = data else { return };
     let damaged = usize::from(*file) % FILES.len();
     for (at, (name, content)) in record.iter().enumerate() {

@@ -41,10 +41,14 @@ pub fn html_report(run: &Run, charts: Charts) -> Result<String, RecordError> {
     let measured_s = run.measured_s();
     let mut text = String::new();
     for limits in LIMITS {
-        let record = shorten::record(&run.record, limits.text)?;
+        let mut record = shorten::record(&run.record, limits.text)?;
+        // These stand beside many figures, so their number counts many times.
+        record.marks.truncate(limits.rows);
+        record.implementations.truncate(limits.rows);
+        record.ledger.hops.truncate(limits.rows);
         let notes: Vec<String> =
             run.notes.iter().map(|note| shorten::text(note, limits.text)).collect();
-        let view = view::page(&record, measured_s, &notes, charts.clone(), limits);
+        let view = view::page(&record, &run.record, measured_s, &notes, charts.clone(), limits);
         let values = minijinja::context! {
             p => Value::from(Serde(view)),
             style => STYLE,

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::answer::{self, Answer};
 use super::rows::{self, Brief, Check, Feature, Hop, Moment, Objective, Operation, Part, Resource};
+use super::shorten;
 use crate::escape;
 use crate::plots::Charts;
 use crate::record::{ObjectiveResult, RunRecord, Verdict, Warning};
@@ -108,9 +109,11 @@ pub(super) struct Page {
     provenance: Vec<Fact>,
 }
 
-/// The page of a record that was measured for `measured_s` seconds.
+/// The page of a record that was measured for `measured_s` seconds; `all` is the record before it
+/// was cut to the limits.
 pub(super) fn page(
     r: &RunRecord,
+    all: &RunRecord,
     measured_s: f64,
     notes: &[String],
     mut charts: Charts,
@@ -131,7 +134,10 @@ pub(super) fn page(
         ("features", r.features.len()),
         ("checks of the ledger", r.ledger.checks.len()),
         ("resources", r.resources.len()),
-        ("implementations", r.implementations.len()),
+        ("implementations", all.implementations.len()),
+        ("marks", all.marks.len()),
+        ("hops of the ledger", all.ledger.hops.len()),
+        ("reasons", r.reasons.len()),
         ("warnings", r.warnings.len()),
         ("timeline events", r.events.len()),
     ] {
@@ -182,7 +188,7 @@ pub(super) fn page(
         parts: rows::parts(r, most),
         host: host(r),
         timeline: rows::timeline(r, most),
-        command: words::command(r),
+        command: shorten::text(&words::command(r), limits.text),
         provenance: provenance(r),
     }
 }

@@ -107,7 +107,8 @@ fn percentiles_that_cannot_be_claimed_and_figures_that_are_not_there_are_left_ou
         text.contains("quantile=\"0.9\"")
             && !text.contains("response_seconds{operation=\"bus.publish\",quantile=\"0.99\"")
     );
-    for absent in ["NaN", " inf\n", "generator_lag", "ledger_balanced 0", "operations_per_second{"] {
+    for absent in ["NaN", " inf\n", "generator_lag", "ledger_balanced 0", "operations_per_second{"]
+    {
         assert!(!text.contains(absent), "{absent}");
     }
 }

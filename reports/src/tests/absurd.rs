@@ -101,6 +101,10 @@ fn a_page_of_endless_texts_stays_under_its_limit_and_says_what_it_left_out() {
         o.evidence = "&".repeat(10_000);
         run.record.objectives.push(o);
     }
+    let implementation = run.record.implementations.last().unwrap().clone();
+    run.record.implementations.extend(vec![implementation; 10_000]);
+    run.record.marks.extend((0..10_000).map(|i| format!("mark {i}")));
+    run.record.command.extend(vec!["<word>".to_owned(); 100_000]);
     run.record.host.cpu_model = "<".repeat(10_000_000);
     run.notes.push("x".repeat(10_000_000));
     let page = html::html_report(&run, plots::charts(&run).unwrap()).unwrap();
