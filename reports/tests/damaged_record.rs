@@ -42,8 +42,6 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
-
     #[test]
     fn a_damaged_record_is_reported_or_refused_in_one_line(
         file: u8, how: u8, at: u16, rest in prop::collection::vec(piece(), 0..4),
