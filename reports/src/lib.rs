@@ -32,5 +32,5 @@ mod words;
 
 pub use error::RecordError;
 pub use read::Run;
-pub use render::{RenderedPaths, render_all};
+pub use render::{RenderedPaths, render, render_all};
 pub use store::RunWriter;

@@ -31,8 +31,16 @@ pub struct RenderedPaths {
 /// The run cannot be read ([`Run::open`]), a chart or page cannot be made, or a file cannot be
 /// written.
 pub fn render_all(dir: &Path) -> Result<RenderedPaths, RecordError> {
-    let run = Run::open(dir)?;
-    let charts = plots::charts(&run)?;
+    render(&Run::open(dir)?)
+}
+
+/// [`render_all`] of a run that was read already.
+///
+/// # Errors
+/// A chart or page cannot be made, or a file cannot be written.
+pub fn render(run: &Run) -> Result<RenderedPaths, RecordError> {
+    let dir = run.dir.as_path();
+    let charts = plots::charts(run)?;
     let plots_dir = dir.join("plots");
     fs::create_dir_all(&plots_dir).map_err(|e| RecordError::io(&plots_dir, e))?;
     let mut plots = Vec::new();
@@ -49,8 +57,8 @@ pub fn render_all(dir: &Path) -> Result<RenderedPaths, RecordError> {
         metrics: dir.join("metrics.om"),
         plots,
     };
-    write_atomically(&paths.html, html::html_report(&run, charts)?.as_bytes(), false)?;
-    write_atomically(&paths.markdown, markdown::markdown_report(&run).as_bytes(), false)?;
+    write_atomically(&paths.html, html::html_report(run, charts)?.as_bytes(), false)?;
+    write_atomically(&paths.markdown, markdown::markdown_report(run).as_bytes(), false)?;
     write_atomically(&paths.junit, junit::junit(&run.record).as_bytes(), false)?;
     let metrics = openmetrics::openmetrics(&run.record, run.measured_s());
     write_atomically(&paths.metrics, metrics.as_bytes(), false)?;

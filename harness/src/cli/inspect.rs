@@ -51,8 +51,8 @@ fn older_than(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn report(args: &ReportArgs) -> Result<u8, Failure> {
-    let paths = odg_reports::render_all(&args.dir)?;
     let run = Run::open(&args.dir)?;
+    let paths = odg_reports::render(&run)?;
     match args.output {
         Output::Json => print_json(&run.record)?,
         Output::Text => {

@@ -1,10 +1,19 @@
 //! How response times spread over time, in a size that no run's length exceeds.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// Where the bins of a power of ten begin: the preferred numbers R10 of ISO 3, ten steps of about a
 /// quarter, among them 1, 2 and 5.
 const EDGES: [f64; 10] = [1.0, 1.25, 1.6, 2.0, 2.5, 3.15, 4.0, 5.0, 6.3, 8.0];
+/// The smallest whole nanosecond of each bin, of the first from 0.
+static FIRST_VALUES: LazyLock<Vec<u64>> = LazyLock::new(|| {
+    let edges = (0..200).map(Heat::edge_ns).take_while(|edge| *edge < u64::MAX as f64);
+    // Several bins below 10 ns hold no whole nanosecond of their own; from 100 ns on every edge is one,
+    // but for the rounding of its product.
+    edges.map(|edge| if edge < 99.5 { (edge - 1e-9).ceil() } else { edge.round() } as u64).collect()
+});
+
 /// Most columns; where there would be more, neighbours are joined.
 const MOST_COLUMNS: u64 = 120;
 
@@ -36,9 +45,16 @@ impl Heat {
             self.widen();
         }
         let column = self.columns.entry(self.column(middle)).or_default();
-        for (value, n) in counts {
-            let sum = column.entry(bin(*value)).or_default();
-            *sum = sum.saturating_add(*n);
+        // Counts come in order, so the values of a bin are neighbours.
+        let mut rest = counts;
+        while let Some((value, _)) = rest.first() {
+            let bin = bin(*value);
+            let end = FIRST_VALUES.get(bin as usize + 1).copied().unwrap_or(u64::MAX);
+            let inside = rest.iter().position(|(value, _)| *value >= end).unwrap_or(rest.len());
+            let (same, behind) = rest.split_at(inside.max(1));
+            let sum = column.entry(bin).or_default();
+            *sum = same.iter().fold(*sum, |sum, (_, n)| sum.saturating_add(*n));
+            rest = behind;
         }
     }
 
@@ -65,10 +81,7 @@ impl Heat {
 
 /// The bin of a latency in nanoseconds.
 fn bin(ns: u64) -> u32 {
-    let power = ns.max(1).ilog10();
-    let part = ns as f64 / 10f64.powi(power as i32);
-    let step = EDGES.iter().rposition(|edge| *edge <= part).unwrap_or(0);
-    power * 10 + step as u32
+    (FIRST_VALUES.partition_point(|first| *first <= ns).max(1) - 1) as u32
 }
 
 #[cfg(test)]

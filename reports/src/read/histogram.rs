@@ -93,8 +93,11 @@ fn counts(bytes: &[u8]) -> Result<Counts, &'static str> {
 
 /// The next ZigZag LEB128-64b9B number: seven bits a byte, low ones first, eight in the ninth.
 fn next_number(rest: &mut &[u8]) -> Result<Option<i64>, &'static str> {
-    if rest.is_empty() {
-        return Ok(None);
+    let Some((first, tail)) = rest.split_first() else { return Ok(None) };
+    // Most counts and runs fit a byte.
+    if first & 0x80 == 0 {
+        *rest = tail;
+        return Ok(Some(unzigzag(u64::from(*first))));
     }
     let mut value = 0u64;
     for at in 0..9 {
@@ -106,7 +109,11 @@ fn next_number(rest: &mut &[u8]) -> Result<Option<i64>, &'static str> {
             break;
         }
     }
-    Ok(Some((value >> 1) as i64 ^ -((value & 1) as i64)))
+    Ok(Some(unzigzag(value)))
+}
+
+fn unzigzag(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
 /// From a place in the array to a value: each power of two is divided into equal parts, so many that

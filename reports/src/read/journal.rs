@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde::Deserialize;
+
 use super::lines::{check_version, lines, plain, torn};
 use crate::error::RecordError;
 use crate::record::{
@@ -22,6 +24,14 @@ pub(super) struct Journal {
 /// How the writer begins an interval line. Most of a journal is these, and `series.csv` holds the
 /// same rows, so they are passed over unread where it is there.
 const INTERVAL: &str = r#"{"type":"interval""#;
+/// How it begins most of the others; the tag need not be looked for in these.
+const RESOURCES: &str = r#"{"type":"resources","rows":"#;
+
+/// A line of resources behind its tag.
+#[derive(Deserialize)]
+struct Resources {
+    rows: Vec<ResourceRow>,
+}
 
 /// Reads a journal; `with_rows` asks for the interval rows too.
 pub(super) fn read(
@@ -38,8 +48,13 @@ pub(super) fn read(
         if !with_rows && text.starts_with(INTERVAL) {
             return Ok(());
         }
-        let line: JournalLine = serde_json::from_str(text)
-            .map_err(|e| RecordError::corrupt(path, number, plain(&e)))?;
+        let wrong = |e| RecordError::corrupt(path, number, plain(&e));
+        if text.starts_with(RESOURCES) {
+            let Resources { mut rows } = serde_json::from_str(text).map_err(wrong)?;
+            journal.resources.append(&mut rows);
+            return Ok(());
+        }
+        let line: JournalLine = serde_json::from_str(text).map_err(wrong)?;
         match line {
             JournalLine::Start { record } => {
                 check_version(path, number, &record.schema_version)?;
