@@ -48,7 +48,7 @@ const SCALE: i32 = 4;
 const WIDTH: i32 = 560;
 const PLOT_HEIGHT: i32 = 200;
 const LEFT: i32 = 62;
-const RIGHT: i32 = 14;
+const RIGHT: i32 = 28;
 const BOTTOM: i32 = 26;
 /// Type size in points, in the library's measure (it divides by 1.24).
 const FONT: f64 = 12.0 * 1.24 * SCALE as f64;
