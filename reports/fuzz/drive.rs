@@ -12,10 +12,11 @@ use odg_reports::{Run, RunWriter, html, junit, markdown, openmetrics, plots, ter
 const TEMPLATE: &str = include_str!("../examples/record.json");
 const FILES: [&str; 4] = ["run.json", "journal.jsonl", "series.csv", "latency.hlog"];
 
-/// A small record, whole: its files' names and contents.
-pub(crate) fn record(
-    dir: &Path,
-) -> Result<Vec<(&'static str, Vec<u8>)>, Box<dyn std::error::Error>> {
+/// Names and contents of a record's files.
+pub(crate) type Files = Vec<(&'static str, Vec<u8>)>;
+
+/// A small record, whole.
+pub(crate) fn record(dir: &Path) -> Result<Files, Box<dyn std::error::Error>> {
     let mut record: RunRecord = serde_json::from_str(TEMPLATE)?;
     let mut writer = RunWriter::create(dir)?;
     writer.journal(&JournalLine::Start { record: Box::new(record.clone()) })?;

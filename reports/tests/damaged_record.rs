@@ -46,7 +46,7 @@ proptest! {
     fn a_damaged_record_is_reported_or_refused_in_one_line(
         file: u8, how: u8, at: u16, rest in prop::collection::vec(piece(), 0..4),
     ) {
-        static BASE: std::sync::OnceLock<Vec<(&'static str, Vec<u8>)>> = std::sync::OnceLock::new();
+        static BASE: std::sync::OnceLock<drive::Files> = std::sync::OnceLock::new();
         let record = BASE.get_or_init(|| drive::record(tempfile::tempdir().unwrap().path()).unwrap());
         let dir = tempfile::tempdir().unwrap();
         let [hi, lo] = at.to_be_bytes();

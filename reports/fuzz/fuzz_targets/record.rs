@@ -10,8 +10,8 @@ use libfuzzer_sys::fuzz_target;
 #[path = "../drive.rs"]
 mod drive;
 
-/// A scratch directory, and the contents of the files of a whole record.
-type Base = (tempfile::TempDir, Vec<(&'static str, Vec<u8>)>);
+/// A scratch directory, and a whole record.
+type Base = (tempfile::TempDir, drive::Files);
 
 fuzz_target!(|data: &[u8]| {
     static BASE: OnceLock<Base> = OnceLock::new();
