@@ -63,6 +63,7 @@ fn small_at_full_volume_keeps_its_books_on_real_servers_and_leaves_nothing_behin
         "report.html",
         "report.md",
         "junit.xml",
+        "metrics.om",
     ] {
         assert!(fs::metadata(dir.join(file)).is_ok_and(|m| m.len() > 0), "{file}");
     }
