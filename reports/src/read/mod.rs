@@ -9,7 +9,9 @@ mod lines;
 mod rebuild;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::thread::{Builder, ScopedJoinHandle};
 
 use hdrhistogram::Histogram;
 
@@ -176,10 +178,10 @@ impl Files {
         };
         let mut notes = Vec::new();
         let (series, journal, log) = std::thread::scope(|scope| {
-            let log = scope.spawn(read_log);
-            let journal = scope.spawn(read_journal);
+            let log = Builder::new().spawn_scoped(scope, read_log);
+            let journal = Builder::new().spawn_scoped(scope, read_journal);
             let series = series_path.map(|path| files::series(&path, &mut notes)).transpose();
-            (series, joined(journal), joined(log))
+            (series, joined(dir, journal), joined(dir, log))
         });
         // Of several files that cannot be read, the one is named that was always named first.
         let series = series?.unwrap_or_default();
@@ -191,10 +193,12 @@ impl Files {
     }
 }
 
-/// What a reading thread returned; its panic goes on here.
+/// What a thread that reads in `dir` returned; its panic goes on here.
 fn joined<T>(
-    thread: std::thread::ScopedJoinHandle<'_, Result<T, RecordError>>,
+    dir: &Path,
+    thread: io::Result<ScopedJoinHandle<'_, Result<T, RecordError>>>,
 ) -> Result<T, RecordError> {
+    let thread = thread.map_err(|e| RecordError::io(dir, e))?;
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 

@@ -194,6 +194,15 @@ impl HlogWriter {
     }
 }
 
+/// A run that ends by an error keeps the interval it was in.
+impl Drop for HlogWriter {
+    fn drop(&mut self) {
+        let mut block = String::new();
+        // Best effort: whoever drops it has an error of its own to tell.
+        let _ = self.close(&mut block).and_then(|()| self.write(&block));
+    }
+}
+
 fn bad_histogram(file: &Appender, operation: &str, what: &str) -> RecordError {
     RecordError::Histogram {
         path: file.path().to_path_buf(),
