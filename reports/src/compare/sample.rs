@@ -8,7 +8,7 @@ use crate::error::RecordError;
 use crate::read::Run;
 use crate::record::{RunRecord, SeriesRow};
 use crate::stats::{Counts, Estimate, batch_means, ln_percentile};
-use crate::store::RUN_JSON;
+use crate::store::{JOURNAL, RUN_JSON};
 use crate::summary::{IntervalMean, mean_ci, measured_s};
 
 /// A run with an estimate per operation and metric.
@@ -16,6 +16,8 @@ use crate::summary::{IntervalMean, mean_ci, measured_s};
 pub struct Sample {
     /// The record.
     pub record: RunRecord,
+    /// Whether the process was killed before it had written `run.json`: the record is what could be made of the rest.
+    pub killed: bool,
     /// Operation and metric to the logarithm of the value, where the run is long enough to tell its error.
     pub(super) estimates: BTreeMap<(String, Metric), Estimate>,
 }
@@ -23,12 +25,17 @@ pub struct Sample {
 /// See [`super::side`].
 pub(super) fn read_side(dir: &Path) -> Result<Vec<Sample>, RecordError> {
     let mut dirs = vec![dir.to_path_buf()];
-    if !dir.join(RUN_JSON).exists() {
+    if !is_run(dir) {
         dirs = run_directories(dir)?;
     }
     let mut samples = dirs.iter().map(|dir| Sample::read(dir)).collect::<Result<Vec<_>, _>>()?;
     samples.sort_by(|a, b| a.record.started_at.cmp(&b.record.started_at));
     Ok(samples)
+}
+
+/// Whether a run was begun there; one that was killed counts too, so that it is named and not passed over.
+fn is_run(dir: &Path) -> bool {
+    dir.join(RUN_JSON).exists() || dir.join(JOURNAL).exists()
 }
 
 fn run_directories(dir: &Path) -> Result<Vec<PathBuf>, RecordError> {
@@ -38,7 +45,7 @@ fn run_directories(dir: &Path) -> Result<Vec<PathBuf>, RecordError> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(|e| RecordError::io(dir, e))? {
         let path = entry.map_err(|e| RecordError::io(dir, e))?.path();
-        if path.join(RUN_JSON).exists() {
+        if is_run(&path) {
             found.push(path);
         }
     }
@@ -49,11 +56,15 @@ fn run_directories(dir: &Path) -> Result<Vec<PathBuf>, RecordError> {
 }
 
 impl Sample {
-    /// Reads a run directory.
+    /// Reads a run directory. Of a run that was killed only the record is made, without any estimate.
     ///
     /// # Errors
-    /// The directory is no run that ended in order, or a file was cut or edited.
+    /// The directory is no run, or a file was cut or edited.
     pub fn read(dir: &Path) -> Result<Self, RecordError> {
+        if !dir.join(RUN_JSON).exists() {
+            let record = Run::open(dir)?.record;
+            return Ok(Self { record, killed: true, estimates: BTreeMap::new() });
+        }
         let run = Run::intervals(dir)?;
         let load_end_s = run.record.config.warmup_s + measured_s(&run.record, &run.series);
         let mut by_operation: BTreeMap<&str, Vec<&SeriesRow>> = BTreeMap::new();
@@ -88,7 +99,7 @@ impl Sample {
                 }
             }
         }
-        Ok(Self { record: run.record, estimates })
+        Ok(Self { record: run.record, killed: false, estimates })
     }
 }
 
