@@ -209,7 +209,70 @@ fn alarms(told: &FalseAlarms) -> String {
 
 #[cfg(test)]
 mod tests {
+    use odg_reports::compare::{Change, Corrected, Lost, Metric, Row, Side};
+    use odg_reports::record::Verdict;
+
     use super::*;
+
+    /// A comparison with one row that came out like this.
+    fn with(change: Change) -> Compared {
+        let side = || Side {
+            name: "a".into(),
+            runs: vec!["run".into()],
+            verdicts: Vec::new(),
+            implementations: Vec::new(),
+        };
+        let row = Row {
+            operation: "s3.get".into(),
+            metric: Metric::P99,
+            base: Some(1e6),
+            candidate: Some(2e6),
+            relative: Some(1.0),
+            ci95: Some((0.9, 1.1)),
+            p_value: Some(0.001),
+            p_adjusted: Some(0.01),
+            change,
+        };
+        let comparison = Comparison {
+            base: side(),
+            candidate: side(),
+            noise: NOISE,
+            forced: Vec::new(),
+            differences: Vec::new(),
+            rows: vec![row],
+            lost: Vec::new(),
+            single_runs: true,
+            allow_single: false,
+            pairs: None,
+            left_out: Vec::new(),
+            corrected: Corrected { comparisons: 1, candidates: 1 },
+        };
+        Compared { comparisons: vec![comparison], text: String::new() }
+    }
+
+    #[test]
+    fn a_gate_fails_on_a_regression_and_neither_fails_nor_passes_on_a_difference_of_single_runs() {
+        let gate = Some(FailOn::Regression);
+        for (change, code) in [
+            (Change::Regression, exit::FAIL),
+            (Change::WorseOnce, exit::UNCERTAIN),
+            (Change::BetterOnce, exit::PASS),
+            (Change::Improvement, exit::PASS),
+            (Change::Unclear, exit::PASS),
+        ] {
+            assert_eq!(with(change).exit_code(gate), code, "{change:?}");
+            assert_eq!(with(change).exit_code(None), exit::PASS, "without a gate nothing fails");
+        }
+        // What was lost needs no statistics.
+        let mut lost = with(Change::WorseOnce);
+        lost.comparisons[0].lost.push(Lost {
+            what: "ledger".into(),
+            now: Verdict::Fail,
+            run: "run".into(),
+            evidence: "1 lost".into(),
+        });
+        assert_eq!(lost.exit_code(gate), exit::FAIL);
+    }
 
     #[test]
     fn shares_are_read_as_people_type_them() {

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::tests::run;
 use super::*;
-use crate::record::{RunRecord, SCHEMA_VERSION};
+use crate::record::{OperationSummary, RunRecord, SCHEMA_VERSION};
 
 /// Two runs that can be compared, `a` and `b`.
 fn two() -> (TempDir, PathBuf, PathBuf) {
@@ -160,6 +160,27 @@ fn compared(a: &Path, b: &Path) {
     assert!(!fs::read_to_string(paths.html).unwrap().contains("NaN"));
     let records: Vec<&RunRecord> = first.iter().chain(&second).map(|s| &s.record).collect();
     assert!(!spread_text(&spread(&records)).contains("NaN"));
+}
+
+#[test]
+fn ten_thousand_operations_fit_a_page_that_says_what_it_leaves_out() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, seed) in [("a", 1), ("b", 2)] {
+        run(&dir.path().join(name), seed, 1.0, |record| {
+            let one = record.operations[0].clone();
+            let more =
+                (0..10_000).map(|n| OperationSummary { name: format!("o{n}"), ..one.clone() });
+            record.operations.extend(more);
+        });
+    }
+    let (a, b) = (side(&dir.path().join("a")).unwrap(), side(&dir.path().join("b")).unwrap());
+    let comparison = compare(("a", &a), ("b", &b), Options::default()).unwrap();
+    assert_eq!(comparison.rows.len(), 4 * 10_002);
+    let paths = render(&comparison, &dir.path().join("out")).unwrap();
+    let html = fs::read_to_string(paths.html).unwrap();
+    assert!(html.len() < 5 << 20, "{} bytes", html.len());
+    assert!(html.contains("38008 more rows, in which less changed") && html.contains("s3.get"));
+    assert!(fs::read_to_string(paths.markdown).unwrap().len() < 65_536);
 }
 
 #[test]

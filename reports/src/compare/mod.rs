@@ -159,7 +159,8 @@ impl Comparison {
     }
 }
 
-/// The runs of a side: `dir` itself where it is a run, else the run directories in it.
+/// The runs of a side: `dir` itself where it is a run, else the run directories in it, else those of the only group
+/// of repeated runs in it.
 ///
 /// # Errors
 /// Nothing there is a run, or one cannot be read.

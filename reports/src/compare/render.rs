@@ -19,6 +19,9 @@ const TEMPLATE: &str = include_str!("../templates/compare.html");
 /// GitHub's limit is 65,536 characters.
 const MOST_BYTES: usize = 60_000;
 
+/// Rows that a page shows; a browser is slow with more, and what changed comes first.
+const MOST_ROWS: usize = 2_000;
+
 /// What a reader must know of the method.
 const METHOD: &str = "Within a run, the error of a percentile is by bootstrap over batches of seconds, that of a mean by \
     batch means. Intervals are 95 %, each for its comparison alone. A regression is worse by more than the noise \
@@ -145,9 +148,12 @@ fn markdown(comparison: &Comparison) -> String {
 }
 
 fn page(comparison: &Comparison) -> Result<String, RecordError> {
+    let mut view = View::of(comparison);
+    view.rows.truncate(MOST_ROWS);
     let values = minijinja::context! {
-        p => Value::from(Serde(View::of(comparison))),
+        p => Value::from(Serde(view)),
         method => method(comparison),
+        hidden => comparison.rows.len().saturating_sub(MOST_ROWS),
         style => html::STYLE,
     };
     html::page("compare.html", TEMPLATE, values)

@@ -39,20 +39,34 @@ fn is_run(dir: &Path) -> bool {
 }
 
 fn run_directories(dir: &Path) -> Result<Vec<PathBuf>, RecordError> {
-    if !dir.is_dir() {
-        return Err(RecordError::NotADirectory { path: dir.to_path_buf() });
-    }
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(|e| RecordError::io(dir, e))? {
-        let path = entry.map_err(|e| RecordError::io(dir, e))?.path();
-        if is_run(&path) {
-            found.push(path);
+    let mut found = runs_in(dir)?;
+    if found.is_empty() {
+        // The directory that `run --repeat` was given holds one group; of several it is not known which is meant.
+        let groups = subdirectories(dir)?.into_iter().map(|group| runs_in(&group));
+        let mut groups = groups.collect::<Result<Vec<_>, _>>()?;
+        groups.retain(|runs| !runs.is_empty());
+        if groups.len() == 1 {
+            found = groups.swap_remove(0);
         }
     }
     if found.is_empty() {
         return Err(RecordError::NotARun { path: dir.to_path_buf() });
     }
     Ok(found)
+}
+
+fn runs_in(dir: &Path) -> Result<Vec<PathBuf>, RecordError> {
+    Ok(subdirectories(dir)?.into_iter().filter(|path| is_run(path)).collect())
+}
+
+fn subdirectories(dir: &Path) -> Result<Vec<PathBuf>, RecordError> {
+    if !dir.is_dir() {
+        return Err(RecordError::NotADirectory { path: dir.to_path_buf() });
+    }
+    let entries = std::fs::read_dir(dir).map_err(|e| RecordError::io(dir, e))?;
+    let paths = entries.map(|entry| entry.map(|e| e.path()).map_err(|e| RecordError::io(dir, e)));
+    let paths = paths.collect::<Result<Vec<PathBuf>, _>>()?;
+    Ok(paths.into_iter().filter(|path| path.is_dir()).collect())
 }
 
 impl Sample {

@@ -359,6 +359,20 @@ fn names_of_others_are_harmless_on_every_page() {
 }
 
 #[test]
+fn a_directory_with_one_group_of_repeated_runs_is_a_side_and_one_with_two_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let runs = dir.path().join("runs");
+    for (group, seed) in [("x2", 1), ("x2", 2)] {
+        run(&runs.join(group).join(seed.to_string()), seed, 1.0, |_| {});
+    }
+    std::fs::create_dir(runs.join("empty")).unwrap();
+    assert_eq!(side(&runs).unwrap().len(), 2);
+    // Both sides of interleaved runs must not become one.
+    run(&runs.join("other").join("3"), 3, 1.0, |_| {});
+    assert!(side(&runs).unwrap_err().to_string().contains("not a run record"));
+}
+
+#[test]
 fn what_is_no_run_is_said_in_one_line() {
     let dir = tempfile::tempdir().unwrap();
     for path in [dir.path().to_path_buf(), dir.path().join("none")] {

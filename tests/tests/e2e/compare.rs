@@ -206,6 +206,20 @@ fn what_cannot_be_compared_is_refused_before_anything_starts() {
 }
 
 #[test]
+fn consent_to_load_an_attached_stack_is_wanted_before_the_first_run_starts() {
+    let place = Place::new();
+    let file = place.private_file("redis.yaml", "redis: {host: 127.0.0.1, port: 1}\n");
+    let side = format!("--endpoints {}", file.display());
+    let mut arguments = vec!["compare", "--interleave", "--repeat", "3", "--base-run", &side];
+    arguments.extend(["--candidate-run", &side, "--", "--profile", "dev", "--runs-dir", "runs"]);
+    let output = place.command(&arguments).output().unwrap();
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("3 times") && said.contains("--base-run: loading"), "{said}");
+    assert_eq!(fs::read_dir(place.runs()).unwrap().count(), 0, "nothing was started");
+}
+
+#[test]
 fn a_dry_run_of_several_says_how_long_they_take_together() {
     let place = Place::new();
     let mut arguments = vec!["run", "--repeat", "4", "--dry-run", "--seed", "7"];

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use clap::Parser;
-use odg_reports::compare::{self, Options, Sample};
+use odg_reports::RecordError;
+use odg_reports::compare::{self, Comparison, Options, Sample};
 use odg_reports::record::{PairSide, RunState};
 
 use super::super::run::{Prepared, RunArgs, SHUTDOWN, command_of, finish, runtime, verdicts};
@@ -46,11 +47,7 @@ pub(super) fn execute(args: &CompareArgs, options: Options) -> Result<u8, Failur
     let sides = [parse(PairSide::Base, base)?, parse(PairSide::Candidate, candidate)?];
     foreseeable(&sides, options)?;
     for side in &sides {
-        let named = |mut error: Failure| {
-            error.message = format!("{}: {}", option(side.side), error.message);
-            error
-        };
-        side.prepared.consent(&side.args, pairs).map_err(named)?;
+        side.prepared.consent(&side.args, pairs).map_err(|error| named(side.side, error))?;
     }
     let of = |side: PairSide| if side == PairSide::Base { &sides[0] } else { &sides[1] };
     let first = of(PairSide::Base);
@@ -68,10 +65,7 @@ pub(super) fn execute(args: &CompareArgs, options: Options) -> Result<u8, Failur
             let place = group.place(pair, pairs, Some(turn));
             let provider = side.prepared.provider.as_ref();
             let made = run_among(plan, provider, &options, &interrupts, Some(place)).await;
-            made.map_err(|mut failure| {
-                failure.message = format!("{}: {}", option(turn.side), failure.message);
-                failure
-            })
+            made.map_err(|failure| named(turn.side, failure))
         })
         .await
     });
@@ -87,19 +81,16 @@ pub(super) fn execute(args: &CompareArgs, options: Options) -> Result<u8, Failur
         let _ = writeln!(compared.text, "{}", verdicts(&made.results));
         let _ = writeln!(compared.text, "Runs: {}\n", group.dir.display());
     }
-    if let Some([base, candidate]) = complete(&group.dir)? {
-        let (a, b) = (PairSide::Base.label(), PairSide::Candidate.label());
-        match compare::compare((a, &base), (b, &candidate), options) {
-            Ok(comparison) => compared.add(comparison, args.out.as_deref())?,
-            Err(error) if matches!(made.ended, Ended::Complete) => {
-                compared.print(args.output)?;
-                let mut refused = failure(error);
-                refused.message.push_str(&format!("\n{kept}"));
-                return Err(refused);
-            }
-            // Why the runs ended early is what counts.
-            Err(error) => eprintln!("odg-bench: {error}"),
+    match compare_sides(&group.dir, options) {
+        Ok(None) => {}
+        Ok(Some(comparison)) => compared.add(comparison, args.out.as_deref())?,
+        Err(mut failure) if matches!(made.ended, Ended::Complete) => {
+            compared.print(args.output)?;
+            failure.message.push_str(&format!("\n{kept}"));
+            return Err(failure);
         }
+        // Why the runs ended early is what counts.
+        Err(failure) => eprintln!("odg-bench: {failure}"),
     }
     compared.print(args.output)?;
     let code = match made.ended {
@@ -111,8 +102,9 @@ pub(super) fn execute(args: &CompareArgs, options: Options) -> Result<u8, Failur
     finish(made, code, &kept)
 }
 
-/// The complete runs of both sides, where each has one. Those that were cut off are named by the series itself.
-fn complete(group: &Path) -> Result<Option<[Vec<Sample>; 2]>, Failure> {
+/// Compares the runs of both sides, where each has one. A run that was cut off by the signal that ended the series is
+/// not among them; the series itself names it.
+fn compare_sides(group: &Path, options: Options) -> Result<Option<Comparison>, Failure> {
     let read = |side: PairSide| -> Result<Vec<Sample>, Failure> {
         let dir = group.join(side.label());
         if !dir.is_dir() {
@@ -120,21 +112,25 @@ fn complete(group: &Path) -> Result<Option<[Vec<Sample>; 2]>, Failure> {
         }
         let samples = match compare::side(&dir) {
             Ok(samples) => samples,
-            Err(odg_reports::RecordError::NotARun { .. }) => Vec::new(),
+            Err(RecordError::NotARun { .. }) => Vec::new(),
             Err(error) => return Err(error.into()),
         };
         Ok(samples.into_iter().filter(|s| s.record.state != RunState::Interrupted).collect())
     };
-    let sides = [read(PairSide::Base)?, read(PairSide::Candidate)?];
-    Ok(sides.iter().all(|side| !side.is_empty()).then_some(sides))
+    let (base, candidate) = (read(PairSide::Base)?, read(PairSide::Candidate)?);
+    if base.is_empty() || candidate.is_empty() {
+        return Ok(None);
+    }
+    let (a, b) = (PairSide::Base.label(), PairSide::Candidate.label());
+    compare::compare((a, &base), (b, &candidate), options).map(Some).map_err(failure)
 }
 
-/// The option that a side comes from.
-fn option(side: PairSide) -> &'static str {
-    match side {
-        PairSide::Base => "--base-run",
-        PairSide::Candidate => "--candidate-run",
-    }
+/// A failure that says which side it is about, in each of its lines.
+fn named(side: PairSide, mut failure: Failure) -> Failure {
+    let lines: Vec<String> =
+        failure.message.lines().map(|line| format!("--{}-run: {line}", side.label())).collect();
+    failure.message = lines.join("\n");
+    failure
 }
 
 impl Side {
@@ -152,10 +148,7 @@ impl Side {
             let plans = seeds.map(|seed| prepared.with_seed(seed)).collect::<Result<_, _>>()?;
             Ok(Self { side, args, prepared, command, plans })
         };
-        build().map_err(|mut failure| {
-            failure.message = format!("{}: {}", option(side), failure.message);
-            failure
-        })
+        build().map_err(|failure| named(side, failure))
     }
 }
 
