@@ -224,7 +224,7 @@ impl View {
             || rows.iter().any(|r| matches!(r.change, Change::Unclear | Change::TooFew));
         let (label, class) = match (comparison.is_worse(), comparison.is_undecided(), unclear) {
             (true, _, _) => ("WORSE", "fail"),
-            (false, true, _) => ("WORSE ONCE, REPEAT TO KNOW", "open"),
+            (false, true, _) => ("WORSE ONCE", "open"),
             (false, false, true) => ("NO REGRESSION SEEN", "open"),
             (false, false, false) => ("NOT WORSE", "pass"),
         };
