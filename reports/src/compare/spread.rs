@@ -7,7 +7,7 @@ use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use super::Metric;
-use crate::record::{OperationSummary, RunRecord};
+use crate::record::{OperationSummary, RunRecord, RunState};
 use crate::stats::samples_needed;
 use crate::summary::measured_s;
 use crate::{escape, units};
@@ -34,16 +34,18 @@ pub struct Spread {
     pub max: f64,
 }
 
-/// The main figures of every operation over these runs, as each run reports them. A p99 needs as many operations in
-/// a run as a claim on it does.
+/// The main figures of every operation over those of these runs that are complete, as each run reports them. A p99
+/// needs as many operations in a run as a claim on it does.
 #[must_use]
 pub fn spread(records: &[&RunRecord]) -> Vec<Spread> {
+    let whole = |record: &&&RunRecord| record.state == RunState::Complete;
+    let records: Vec<&RunRecord> = records.iter().filter(whole).copied().collect();
     let mut seen = BTreeSet::new();
     // In the order of the first run, then what only later ones have.
     let names = records.iter().flat_map(|record| &record.operations).map(|o| o.name.as_str());
     let names: Vec<&str> = names.filter(|name| seen.insert(*name)).collect();
     let figures = names.iter().flat_map(|name| SHOWN.map(|metric| (*name, metric)));
-    figures.filter_map(|(name, metric)| one(records, name, metric)).collect()
+    figures.filter_map(|(name, metric)| one(&records, name, metric)).collect()
 }
 
 fn one(records: &[&RunRecord], name: &str, metric: Metric) -> Option<Spread> {
@@ -166,5 +168,7 @@ mod tests {
         assert!(spread(&[]).is_empty());
         run.operations[0].response.p50_ns = 0;
         assert_eq!(spread(&[&run]).len(), 1, "nothing is said of a figure without a logarithm");
+        run.state = RunState::Interrupted;
+        assert!(spread(&[&run]).is_empty(), "what was cut off has no place beside whole runs");
     }
 }

@@ -44,7 +44,10 @@ pub(super) fn execute(
         Output::Text if records.is_empty() => {}
         Output::Text => {
             let mut text = verdicts(&made.results);
-            let _ = writeln!(text, "\n{}", spread_text(&spread(&records)));
+            let figures = spread(&records);
+            if !figures.is_empty() {
+                let _ = writeln!(text, "\n{}", spread_text(&figures));
+            }
             let _ = writeln!(text, "Runs: {}", group.dir.display());
             print(&text)?;
         }
