@@ -7,6 +7,7 @@ mod figures;
 mod journal;
 mod judged;
 mod ledger;
+mod repeat;
 mod setup;
 mod words;
 
@@ -19,11 +20,12 @@ pub use figures::{
 pub use journal::{JournalLine, ResourceRow, SeriesRow, TimelineEvent, Warning};
 pub use judged::{FeatureResult, ObjectiveResult};
 pub use ledger::{HopSummary, LedgerCheck, LedgerSummary};
+pub use repeat::{PairSide, Repeat, Turn};
 pub use setup::{Host, Implementation, RunConfig};
 pub use words::{Fidelity, RunState, Verdict};
 
 /// Version of the run record's schema. A reader refuses a record with a higher major number.
-pub const SCHEMA_VERSION: &str = "1.0";
+pub const SCHEMA_VERSION: &str = "1.1";
 
 /// `run.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +41,9 @@ pub struct RunRecord {
     /// RFC 3339, UTC; absent in a run that was killed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<String>,
+    /// Where it stands among runs that were made together; absent in a run on its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<Repeat>,
     /// How it ended.
     pub state: RunState,
     /// The command line that repeats it, without secrets.

@@ -101,7 +101,8 @@ pub fn mean_ci95_ns(intervals: &[IntervalMean], load_end_s: f64) -> Option<f64> 
 }
 
 /// The mean over all operations in nanoseconds with its confidence interval, by batch means over the
-/// intervals of the measured part, in order. Absent with fewer than 16 usable intervals.
+/// intervals of the measured part, in order. Absent with fewer than
+/// [`SHORTEST_SERIES`](crate::stats::SHORTEST_SERIES) usable intervals.
 ///
 /// Intervals weigh by their operations, as in the mean itself: with M = Σ nᵢ mᵢ ÷ Σ nᵢ, batch means
 /// are taken of M + nᵢ (mᵢ − M) ÷ n̄, whose mean is M and whose variance is that of the ratio

@@ -82,6 +82,7 @@ pub(crate) fn record() -> RunRecord {
         run_id: "20261124-060000-small-7f3a".into(),
         started_at: "2026-11-24T06:00:00Z".into(),
         finished_at: Some("2026-11-24T06:01:09Z".into()),
+        repeat: None,
         state: RunState::Complete,
         command: ["odg-bench", "run", "--profile", "small", "--duration", "60s", "--seed", "42"]
             .map(String::from)
@@ -363,7 +364,7 @@ pub(crate) fn poison(record: &mut RunRecord, poison: &str) {
         match value {
             // Words of a closed set cannot hold foreign text.
             serde_json::Value::String(_)
-                if matches!(key, "verdict" | "fidelity" | "state" | "schema_version") => {}
+                if matches!(key, "verdict" | "fidelity" | "state" | "schema_version" | "side") => {}
             serde_json::Value::String(text) => text.push_str(poison),
             serde_json::Value::Array(items) => {
                 items.iter_mut().for_each(|item| walk(item, key, poison));

@@ -108,19 +108,20 @@ pub(super) fn kept(given: &Given, plan: &RunPlan) -> Option<Warning> {
     })
 }
 
-/// Says what would be loaded and how much, and waits for consent.
+/// Says what would be loaded, how much and how often, and waits for consent.
 ///
 /// # Errors
 /// Where there is none.
-pub(super) fn consent(given: &Given, plan: &RunPlan, yes: bool) -> Result<(), Failure> {
+pub(super) fn consent(given: &Given, plan: &RunPlan, runs: u32, yes: bool) -> Result<(), Failure> {
     let mut text = String::from("About to load a deployment that is not odg-bench's own:\n");
     for (component, address) in &given.addresses {
         let _ = writeln!(text, "  {component:<18} {address}");
     }
     let offered = &plan.offered;
+    let times = if runs == 1 { String::new() } else { format!(", {runs} times") };
     let _ = writeln!(
         text,
-        "with {} ({:.0} events/s) and {:.0} reads and writes beside them per second, for {:.0} s. What is \
+        "with {} ({:.0} events/s) and {:.0} reads and writes beside them per second, for {:.0} s{times}. What is \
          created is named odgbench-… and removed afterwards.",
         format_rate(offered.bytes_per_s),
         offered.events_per_s,

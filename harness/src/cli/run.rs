@@ -1,28 +1,30 @@
 //! `odg-bench run`.
 
-use std::fmt::Write as _;
-use std::path::PathBuf;
+mod dry;
+mod prepare;
+mod repeated;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use odg_profiles::units::{format_bytes, format_rate};
-use odg_profiles::{Volume, parse_duration, read_images};
+use odg_profiles::{Volume, parse_duration};
 
-use super::attach::{self, AttachArgs};
+use super::attach::AttachArgs;
 use super::{Output, colour, print, print_json, width};
-use crate::exit::{self, Failure};
-use crate::host;
-use crate::provider::attach::{AttachProvider, Given};
-use crate::provider::docker::DockerProvider;
-use crate::provider::local::LocalProvider;
-use crate::provider::{Plan, Provider, choose};
+use crate::exit::Failure;
 use crate::run::progress::Style;
+use crate::run::repeat::MOST;
 use crate::run::request::LONGEST;
-use crate::run::session::{disk_needed, wanted};
-use crate::run::{self, Brings, RunOptions, RunPlan, RunRequest, Scale};
+use crate::run::session::wanted;
+use crate::run::{self, RunOptions, Scale};
+
+pub(super) use prepare::{Prepared, runtime};
+pub(super) use repeated::{command_of, finish, verdicts};
 
 /// Time for what still runs in the background once a run has ended.
-const SHUTDOWN: Duration = Duration::from_secs(1);
+pub(super) const SHUTDOWN: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -31,7 +33,11 @@ const SHUTDOWN: Duration = Duration::from_secs(1);
     odg-bench run --profile small --window 08:00-09:00 --speedup 30\n  \
     odg-bench run --profile small --volume 300GB/day --output json --quiet\n  \
     odg-bench run --profile large --dry-run\n  \
-    odg-bench run --profile medium --endpoints odg.yaml --max-rate 20MB/s --yes")]
+    odg-bench run --profile small --repeat 5\n  \
+    odg-bench run --profile medium --endpoints odg.yaml --max-rate 20MB/s --yes\n\n\
+    Exit codes: 0 all required PASS · 1 a requirement FAILED · 2 bad usage or input · 3 the stack could not be \
+    brought up or reached · 4 INVALID, INCONCLUSIVE or interrupted. Of several runs the worst counts: 2 and 3 (no \
+    further run is tried) before 1, 1 before 4, 4 before 0.")]
 pub(super) struct RunArgs {
     /// dev, small, medium, large, or a profile file
     #[arg(long, short)]
@@ -71,6 +77,10 @@ pub(super) struct RunArgs {
     /// Seed of the schedule and the payloads: the same seed offers the same load
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Make this many runs one after the other, each with a fresh stack (an attached one stays) and the next seed,
+    /// in one directory that `compare` takes as a side
+    #[arg(long, value_name = "RUNS", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST)))]
+    repeat: Option<u32>,
     /// Decisions per second for the platform's own services, where they are attached [default: 8, or
     /// less where the load is scaled down]
     #[arg(long, value_name = "RATE", value_parser = positive, allow_hyphen_values = true)]
@@ -145,71 +155,60 @@ fn window(text: &str) -> Result<(f64, f64), String> {
     }
 }
 
-pub(super) fn execute(args: &RunArgs) -> Result<u8, Failure> {
-    if args.duration.is_some_and(|d| d < Duration::from_secs(1)) {
-        return Err(Failure::usage("--duration is less than 1 s, one interval; give at least 1s"));
+impl RunArgs {
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
     }
-    let given = given(args)?;
-    let request = RunRequest {
-        profile: args.profile.clone(),
-        volume: args.volume,
-        scale: args.scale,
-        arrivals: args.arrivals.clone(),
-        window: args.window,
-        speedup: args.speedup,
-        duration: args.duration,
-        warmup: args.warmup,
-        seed: args.seed,
-        max_rate: args.attach.max_rate.map(Volume::bytes_per_second),
-        read_only: args.attach.read_only,
-        strict: args.attach.strict,
-        brings: given.as_ref().map_or(Brings::Everything, Given::brings),
-        decisions_per_s: args.decisions,
-    };
-    let shared = given.as_ref().is_none_or(Given::is_local);
-    let mut plan = request.plan(host::cores(), shared)?;
-    if args.images.is_some() && (args.provider == ProviderName::Local || given.is_some()) {
-        return Err(Failure::usage("--images is for --provider docker; nothing else has images"));
+
+    pub(super) fn runs_dir(&self) -> &Path {
+        &self.runs_dir
     }
-    if let Some(given) = &given {
-        plan.warnings.extend(attach::exposed(given, args.attach.endpoints.as_deref()));
-        plan.warnings.extend(attach::kept(given, &plan));
+
+    /// The option that has no meaning where this run is one side of a comparison.
+    pub(super) fn not_for_a_side(&self) -> Option<&'static str> {
+        let given = [
+            (self.repeat.is_some(), "--repeat"),
+            (self.dry_run, "--dry-run"),
+            (self.output != Output::Text, "--output"),
+        ];
+        given.into_iter().find(|(given, _)| *given).map(|(_, option)| option)
     }
-    let mapped = args.images.as_deref().map(read_images).transpose()?.unwrap_or_default();
-    let docker = DockerProvider::new(&plan.profile, mapped);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Failure::stack(format!("cannot start threads: {e}")))?;
-    let provider: Box<dyn Provider> = match (&given, args.provider) {
-        (Some(given), _) => Box::new(AttachProvider::new(given.clone())),
-        (None, ProviderName::Local) => Box::new(LocalProvider::from_env()),
-        (None, ProviderName::Docker) => Box::new(docker),
-        // Attaching without endpoints was refused.
-        (None, ProviderName::Auto | ProviderName::Attach) => {
-            let wanted = wanted(&plan.profile);
-            let choosing = choose::auto(LocalProvider::from_env(), docker, &wanted);
-            let (provider, reason) = runtime.block_on(choosing);
-            if !args.quiet {
-                eprintln!("  {reason}");
-            }
-            provider
+
+    fn check(&self) -> Result<(), Failure> {
+        if self.duration.is_some_and(|d| d < Duration::from_secs(1)) {
+            return Err(Failure::usage(
+                "--duration is less than 1 s, one interval; give at least 1s",
+            ));
         }
-    };
+        Ok(())
+    }
+
+    /// Options of a run that goes into `runs_dir` and that `command` repeats.
+    pub(super) fn options(&self, runs_dir: &Path, command: Vec<String>) -> RunOptions {
+        RunOptions {
+            runs_dir: runs_dir.to_path_buf(),
+            drain: self.drain,
+            style: Style::detect(self.quiet),
+            command,
+        }
+    }
+}
+
+pub(super) fn execute(args: &RunArgs) -> Result<u8, Failure> {
+    let runtime = runtime()?;
+    let prepared = Prepared::new(args, &BTreeMap::new(), &runtime)?;
     if args.dry_run {
-        let chosen = runtime.block_on(provider.plan(&wanted(&plan.profile)))?;
-        return dry_run(&plan, &chosen, provider.as_ref(), args.output);
+        let chosen = runtime.block_on(prepared.provider.plan(&wanted(&prepared.plan.profile)))?;
+        return dry::run(args, &prepared, &chosen);
     }
-    if let Some(given) = given.filter(|_| !plan.read_only) {
-        attach::consent(&given, &plan, args.attach.yes)?;
+    prepared.consent(args, args.repeat.unwrap_or(1))?;
+    let command: Vec<String> =
+        std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
+    if let Some(runs) = args.repeat {
+        return repeated::execute(args, &prepared, runs, &command, runtime);
     }
-    let options = RunOptions {
-        runs_dir: args.runs_dir.clone(),
-        drain: args.drain,
-        style: Style::detect(args.quiet),
-        command: std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect(),
-    };
-    let result = runtime.block_on(run::run(&plan, provider.as_ref(), &options));
+    let options = args.options(&args.runs_dir, command);
+    let result = runtime.block_on(run::run(&prepared.plan, prepared.provider.as_ref(), &options));
     // A client library's blocking call may still wait for a server that is gone.
     runtime.shutdown_timeout(SHUTDOWN);
     let result = result?;
@@ -222,129 +221,6 @@ pub(super) fn execute(args: &RunArgs) -> Result<u8, Failure> {
         }
     }
     Ok(result.record.exit_code)
-}
-
-/// The endpoints to attach to, where that is asked for.
-fn given(args: &RunArgs) -> Result<Option<Given>, Failure> {
-    let attach = args.provider == ProviderName::Attach || args.attach.endpoints.is_some();
-    match (attach, args.provider, args.attach.wants_attach()) {
-        (true, ProviderName::Auto | ProviderName::Attach, _) => {
-            Ok(Some(Given::load(args.attach.endpoints.as_deref())?))
-        }
-        (_, _, Some(option)) => Err(Failure::usage(format!(
-            "{option} is for --provider attach, not for a stack that is started"
-        ))),
-        (_, _, None) => Ok(None),
-    }
-}
-
-/// Adds a line; writing to a String cannot fail.
-macro_rules! say {
-    ($text:expr, $($line:tt)*) => {
-        let _ = writeln!($text, $($line)*);
-    };
-}
-
-fn dry_run(
-    plan: &RunPlan,
-    chosen: &Plan,
-    provider: &dyn Provider,
-    output: Output,
-) -> Result<u8, Failure> {
-    let stays = provider.outlives_run();
-    let provider = provider.name();
-    let created = if stays { attach::created(plan.load.carries) } else { Vec::new() };
-    if output == Output::Json {
-        print_json(&serde_json::json!({
-            "profile": plan.profile.name,
-            "provider": provider,
-            "would_start": chosen.choices,
-            "would_create": created,
-            "not_started_here": chosen.unsupported,
-            "config": plan.config,
-            "offered_per_s": {
-                "events": plan.offered.events_per_s,
-                "bytes": plan.offered.bytes_per_s,
-                "object_reads": plan.offered.gets_per_s,
-                "lookups": plan.offered.lookups_per_s,
-                "sessions": plan.offered.sessions_per_s,
-                "notifications": plan.offered.notifications_per_s,
-            },
-            "disk_bytes_needed": disk_needed(plan),
-            "marks": plan.marks,
-            "warnings": plan.warnings,
-        }))?;
-        return Ok(exit::PASS);
-    }
-    let mut text = String::new();
-    say!(text, "Profile {}, provider {}: nothing was started.\n", plan.profile.name, provider);
-    say!(text, "{}", if stays { "Would attach to:" } else { "Would start:" });
-    for choice in &chosen.choices {
-        if stays {
-            say!(text, "  {}", choice.name);
-            continue;
-        }
-        let version = choice.version.as_deref().unwrap_or("version known once it runs");
-        let note = choice.note.as_deref().map(|note| format!("; {note}")).unwrap_or_default();
-        say!(
-            text,
-            "  {:<12} {} ({version}), {}{note}",
-            choice.component.name(),
-            choice.name,
-            choice.fidelity
-        );
-    }
-    let unsupported: Vec<&str> = chosen.unsupported.iter().map(|c| c.name()).collect();
-    if !unsupported.is_empty() {
-        let not = if stays { "not among the endpoints" } else { "not started by this provider" };
-        say!(text, "Promised, and {not}: {}", unsupported.join(", "));
-    }
-    if stays && plan.read_only {
-        say!(text, "\nWould only ask each who it is: nothing would be created, no load offered.");
-    } else if stays {
-        say!(text, "\nWould create, and remove again:");
-    }
-    for one in &created {
-        say!(text, "  {:<12} {:<19} {}", one.component, one.kind, one.name);
-    }
-    let offered = &plan.offered;
-    say!(
-        text,
-        "\nWould offer for {:.0} s, after {:.0} s of warm-up, {} arrivals, seed {}:",
-        plan.config.duration_s,
-        plan.config.warmup_s,
-        plan.config.arrivals,
-        plan.config.seed
-    );
-    say!(
-        text,
-        "  {:>10.1} events/s, {} ({} per day × {} × speed-up {})",
-        offered.events_per_s,
-        format_rate(offered.bytes_per_s),
-        format_bytes(plan.config.volume_bytes_per_day as u64),
-        plan.config.scale,
-        plan.config.speedup,
-    );
-    for (rate, what) in [
-        (offered.gets_per_s, "object reads/s"),
-        (offered.lookups_per_s, "look-ups/s"),
-        (offered.sessions_per_s, "session operations/s"),
-        (offered.notifications_per_s, "notifications/s"),
-    ] {
-        say!(text, "  {rate:>10.1} {what}");
-    }
-    if !stays {
-        say!(text, "\nWould need {} of disk.", format_bytes(disk_needed(plan)));
-    }
-    for warning in &plan.warnings {
-        say!(text, "Warning: {}; {}", warning.text, warning.action);
-    }
-    say!(text, "\nWould judge:");
-    for objective in &plan.profile.objectives {
-        say!(text, "  {}, {}", objective.describe(), objective.origin.label());
-    }
-    print(&text)?;
-    Ok(exit::PASS)
 }
 
 #[cfg(test)]

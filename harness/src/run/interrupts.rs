@@ -2,13 +2,14 @@
 
 use nix::sys::signal::Signal;
 
-/// Ctrl-C and SIGTERM, from the start of the run.
-pub(super) struct Interrupts {
+/// Ctrl-C, SIGTERM and SIGHUP since [`Interrupts::listen`].
+pub struct Interrupts {
     count: tokio::sync::watch::Receiver<u32>,
 }
 
 impl Interrupts {
-    pub(super) fn listen() -> Self {
+    /// Takes these signals over from now on; wants a runtime.
+    pub fn listen() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         let (sender, count) = tokio::sync::watch::channel(0);
         let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
@@ -31,11 +32,13 @@ impl Interrupts {
         Self { count }
     }
 
-    pub(super) fn count(&self) -> u32 {
+    /// How many came.
+    pub fn count(&self) -> u32 {
         *self.count.borrow()
     }
 
-    pub(super) async fn first(&self) {
+    /// Waits for the first.
+    pub async fn first(&self) {
         let mut count = self.count.clone();
         if count.wait_for(|n| *n > 0).await.is_err() {
             std::future::pending::<()>().await;

@@ -1,10 +1,18 @@
-//! The label that everything carries which a run creates in a stack that stays: the run's id, and when the run
-//! will have ended. Another machine can tell from it what a dead run left.
+//! A run's id, and the label that everything carries which a run creates in a stack that stays: the id, and when
+//! the run will have ended. Another machine can tell from it what a dead run left.
 
 use time::OffsetDateTime;
+use time::macros::format_description;
 
 /// Stands between the id, which is hexadecimal, and the time.
 const UNTIL: char = 'u';
+
+/// `<time>-<profile>-<id>`; the id also labels everything the run creates.
+pub fn run_id(at: OffsetDateTime, profile: &str) -> String {
+    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
+    let time = at.format(&format).unwrap_or_default();
+    format!("{time}-{profile}-{:06x}", rand::random::<u32>() & 0x00ff_ffff)
+}
 
 /// The label of the run `id` that will have ended by `end`.
 pub fn until(id: &str, end: OffsetDateTime) -> String {

@@ -6,8 +6,10 @@ pub mod label;
 pub mod monitor;
 pub mod platform;
 pub mod progress;
+pub mod repeat;
 pub mod request;
 pub mod session;
 
+pub use interrupts::Interrupts;
 pub use request::{Brings, RunPlan, RunRequest, Scale};
-pub use session::{RunOptions, RunResult, run};
+pub use session::{RunOptions, RunResult, run, run_among};

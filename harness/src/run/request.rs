@@ -409,10 +409,11 @@ fn three_figures(value: f64) -> f64 {
     ((value / unit).round() * unit * 1e9).round() / 1e9
 }
 
-/// Two significant decimals, never up.
+/// Two significant decimals, never up by more than the rounding of the arithmetic: the last digit of a rate
+/// differs from seed to seed, and runs that are repeated keep one scale.
 fn round_down(scale: f64) -> f64 {
     let unit = 10f64.powf(scale.log10().floor() - 1.0);
-    ((scale / unit).floor() * unit * 1e9).round() / 1e9
+    ((scale / unit * (1.0 + 1e-9)).floor() * unit * 1e9).round() / 1e9
 }
 
 /// `HH:MM` of a second of the day.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use odg_profiles::{Component, Presence, Profile};
 use odg_reports::record::{
-    GeneratorSummary, JournalLine, LedgerSummary, RunRecord, RunState, SCHEMA_VERSION,
+    GeneratorSummary, JournalLine, LedgerSummary, Repeat, RunRecord, RunState, SCHEMA_VERSION,
     TimelineEvent, Verdict, Warning,
 };
 use odg_reports::{RunWriter, render_all};
@@ -19,7 +19,6 @@ use odg_workloads::payload::Pool;
 use odg_workloads::recorder::Recorder;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use time::macros::format_description;
 
 use super::assemble::{self, Measured};
 use super::interrupts::Interrupts;
@@ -80,15 +79,30 @@ pub fn disk_needed(plan: &RunPlan) -> u64 {
     DISK_BASE + (payload * DISK_FACTOR) as u64
 }
 
-/// Runs the plan.
+/// Runs the plan, on its own.
 ///
 /// # Errors
-/// Where the stack cannot be brought up (nothing is left behind then), the disk is too small, or the
-/// record cannot be written. Once load has begun, trouble ends in a record with a verdict instead.
+/// See [`run_among`].
 pub async fn run(
     plan: &RunPlan,
     provider: &dyn Provider,
     options: &RunOptions,
+) -> Result<RunResult, Failure> {
+    run_among(plan, provider, options, &Interrupts::listen(), None).await
+}
+
+/// Runs the plan as one of several: a signal before it began ends it too, and its record says where it stands
+/// among the others.
+///
+/// # Errors
+/// Where the stack cannot be brought up (nothing is left behind then), the disk is too small, or the
+/// record cannot be written. Once load has begun, trouble ends in a record with a verdict instead.
+pub async fn run_among(
+    plan: &RunPlan,
+    provider: &dyn Provider,
+    options: &RunOptions,
+    interrupts: &Interrupts,
+    repeat: Option<Repeat>,
 ) -> Result<RunResult, Failure> {
     let chosen = provider.plan(&wanted(&plan.profile)).await?;
     if let Some(parent) = provider.data_dir_parent() {
@@ -96,12 +110,11 @@ pub async fn run(
     }
     writable(&options.runs_dir)?;
     let started_at = OffsetDateTime::now_utc();
-    let id = run_id(started_at, &plan.profile.name);
+    let id = label::run_id(started_at, &plan.profile.name);
     let short = id.rsplit('-').next().unwrap_or_default().to_owned();
     let dir = options.runs_dir.join(&id);
     let length_s = plan.load.length.as_secs_f64();
     let mut progress = Progress::new(options.style, plan.warmup.as_secs_f64(), length_s);
-    let interrupts = Interrupts::listen();
 
     progress.step("measuring the generator against the null target");
     let seed = plan.load.seed;
@@ -134,8 +147,8 @@ pub async fn run(
     progress.step(&format!("stack ready in {:.1} s", stack.ready_ms as f64 / 1e3));
 
     let mut record = empty_record(plan, provider, options, &stack, id, started_at);
-    let parts =
-        Parts { plan, options, label: &label, dir: &dir, ceiling, interrupts: &interrupts, stays };
+    record.repeat = repeat;
+    let parts = Parts { plan, options, label: &label, dir: &dir, ceiling, interrupts, stays };
     // A panic must not leave anything in a stack that stays.
     let loading = AssertUnwindSafe(load(&parts, &mut stack, &mut record, &mut progress));
     let loaded = loading.catch_unwind().await;
@@ -436,13 +449,6 @@ fn death_reason(death: &Death) -> String {
     text
 }
 
-/// `<time>-<profile>-<id>`; the id also labels everything the run creates.
-fn run_id(at: OffsetDateTime, profile: &str) -> String {
-    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
-    let time = at.format(&format).unwrap_or_default();
-    format!("{time}-{profile}-{:06x}", rand::random::<u32>() & 0x00ff_ffff)
-}
-
 /// The record before anything was measured.
 fn empty_record(
     plan: &RunPlan,
@@ -458,6 +464,7 @@ fn empty_record(
         run_id,
         started_at: started_at.format(&Rfc3339).unwrap_or_default(),
         finished_at: None,
+        repeat: None,
         state: RunState::Interrupted,
         command: options.command.clone(),
         profile: plan.profile.name.clone(),

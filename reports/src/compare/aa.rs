@@ -50,7 +50,7 @@ pub fn false_alarms(samples: &[Sample], options: Options) -> Result<FalseAlarms,
         return Err(CompareError::TooFewRuns { found: samples.len() });
     }
     let all: Vec<&Sample> = samples.iter().collect();
-    let (mismatches, _) = comparable::check(&all);
+    let (mismatches, _) = comparable::check(&all, &[], options.noise);
     if !mismatches.is_empty() && !options.force {
         return Err(CompareError::Mismatch(mismatches));
     }
@@ -65,7 +65,9 @@ pub fn false_alarms(samples: &[Sample], options: Options) -> Result<FalseAlarms,
     };
     for (a, b) in &halves {
         let pick = |half: &[usize]| half.iter().map(|&i| all[i]).collect::<Vec<_>>();
-        let rows = row::rows(&pick(a), &pick(b), options.noise);
+        let mut rows = row::measure(&pick(a), &pick(b), false);
+        let judging = row::Judging { noise: options.noise, once: false };
+        row::judge_all(rows.iter_mut().map(|row| (row, judging)));
         let alarm =
             |r: &row::Row| matches!(r.change, row::Change::Regression | row::Change::Improvement);
         result.alarmed += usize::from(rows.iter().any(alarm));

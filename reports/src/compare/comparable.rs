@@ -1,6 +1,6 @@
 //! Whether runs were made under the same conditions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
@@ -31,8 +31,14 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// What differs though it must not, and what may and does.
-pub(super) fn check(samples: &[&Sample]) -> (Vec<Mismatch>, Vec<Mismatch>) {
+/// What differs though it must not, and what may and does. Without candidates the base's runs are compared with each
+/// other.
+pub(super) fn check(
+    base: &[&Sample],
+    candidate: &[&Sample],
+    noise: f64,
+) -> (Vec<Mismatch>, Vec<Mismatch>) {
+    let samples: Vec<&Sample> = base.iter().chain(candidate).copied().collect();
     let Some((first, others)) = samples.split_first() else { return (Vec::new(), Vec::new()) };
     let mut mismatches: Vec<Mismatch> = samples
         .iter()
@@ -41,11 +47,15 @@ pub(super) fn check(samples: &[&Sample]) -> (Vec<Mismatch>, Vec<Mismatch>) {
             field: "the state of a run".into(),
             first: "required to be complete and not INVALID".into(),
             run: s.record.run_id.clone(),
-            other: format!("{:?} and {}", s.record.state, s.record.verdict),
+            other: if s.killed {
+                "killed before it had ended".into()
+            } else {
+                format!("{:?} and {}", s.record.state, s.record.verdict)
+            },
         })
         .collect();
     let mut differences = Vec::new();
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     mismatches.extend(samples.iter().filter(|s| !seen.insert(&s.record.run_id)).map(|s| {
         Mismatch {
             field: "a run".into(),
@@ -57,23 +67,56 @@ pub(super) fn check(samples: &[&Sample]) -> (Vec<Mismatch>, Vec<Mismatch>) {
     for other in others {
         mismatches.extend(differ(&first.record, &other.record, must_be_equal));
         differences.extend(differ(&first.record, &other.record, may_differ));
-        // The hash covers the profile too, and the seed: of equal seeds, equal profiles have equal hashes.
-        let (a, b) = (&first.record.config, &other.record.config);
-        if a.seed == b.seed && a.hash != b.hash {
+    }
+    mismatches.extend(other_load(&samples));
+    mismatches.extend(other_rate(base, candidate, noise));
+    // One line per field and value is enough.
+    for list in [&mut mismatches, &mut differences] {
+        let mut seen = BTreeSet::new();
+        list.retain(|m| {
+            let state = m.field == "the state of a run";
+            seen.insert((m.field.clone(), m.other.clone(), state.then(|| m.run.clone())))
+        });
+    }
+    (mismatches, differences)
+}
+
+/// Runs of one seed must have one hash: it covers the profile and everything that shapes the load, and the seed.
+fn other_load(samples: &[&Sample]) -> Vec<Mismatch> {
+    let mut hashes: BTreeMap<u64, &str> = BTreeMap::new();
+    let mut mismatches = Vec::new();
+    for sample in samples {
+        let config = &sample.record.config;
+        let first = *hashes.entry(config.seed).or_insert(&config.hash);
+        if first != config.hash {
             mismatches.push(Mismatch {
                 field: "the hash of profile and load".into(),
-                first: a.hash.clone(),
-                run: other.record.run_id.clone(),
-                other: b.hash.clone(),
+                first: first.to_owned(),
+                run: sample.record.run_id.clone(),
+                other: config.hash.clone(),
             });
         }
     }
-    // One line per field and value is enough.
-    for list in [&mut mismatches, &mut differences] {
-        let mut seen = std::collections::BTreeSet::new();
-        list.retain(|m| seen.insert((m.field.clone(), m.other.clone())));
-    }
-    (mismatches, differences)
+    mismatches
+}
+
+/// The seed draws the events' sizes, and with them how many make up the daily volume: sides of other seeds are offered
+/// a little more or less. What is half the noise threshold could be taken for a change of the stack.
+fn other_rate(base: &[&Sample], candidate: &[&Sample], noise: f64) -> Option<Mismatch> {
+    let rate = |side: &[&Sample]| {
+        side.iter().map(|s| s.record.config.offered_events_per_s).sum::<f64>() / side.len() as f64
+    };
+    let (a, b) = (rate(base), rate(candidate));
+    let run = candidate.first()?.record.run_id.clone();
+    let near = (b / a - 1.0).abs() <= noise / 2.0;
+    // Sides that offer no events at all are alike too.
+    let far = a != b && !near;
+    far.then(|| Mismatch {
+        field: "the mean of offered events per second (give both sides the same seeds)".into(),
+        first: format!("{a:.1}"),
+        run,
+        other: format!("{b:.1}"),
+    })
 }
 
 fn differ(
@@ -107,8 +150,8 @@ fn must_be_equal(record: &RunRecord) -> BTreeMap<String, String> {
         ("duration in seconds".to_owned(), c.duration_s.to_string()),
         ("warm-up in seconds".to_owned(), c.warmup_s.to_string()),
         ("daily volume in bytes".to_owned(), c.volume_bytes_per_day.to_string()),
-        ("offered bytes per second".to_owned(), c.offered_bytes_per_s.to_string()),
-        ("offered events per second".to_owned(), c.offered_events_per_s.to_string()),
+        // The last digits come from sums in another order.
+        ("offered bytes per second".to_owned(), format!("{:.6e}", c.offered_bytes_per_s)),
         ("scale".to_owned(), c.scale.to_string()),
         ("speed-up".to_owned(), c.speedup.to_string()),
         ("window".to_owned(), c.window.clone().unwrap_or_else(|| "none".into())),
@@ -133,6 +176,7 @@ fn must_be_equal(record: &RunRecord) -> BTreeMap<String, String> {
 fn may_differ(record: &RunRecord) -> BTreeMap<String, String> {
     let mut all = BTreeMap::from([
         ("odg-bench".to_owned(), record.tool_version.clone()),
+        ("schema of the record".to_owned(), record.schema_version.clone()),
         ("kernel".to_owned(), record.host.kernel.clone()),
         ("operating system".to_owned(), record.host.os.clone()),
         ("seed".to_owned(), record.config.seed.to_string()),

@@ -22,7 +22,7 @@ pub struct Lost {
 
 /// Promises that were kept in every run of the base, and are broken or not shown any more in some run of the
 /// candidate; and operations that completed in every run of the base, and in some run of the candidate none.
-pub(super) fn lost(base: &[Sample], candidate: &[Sample]) -> Vec<Lost> {
+pub(super) fn lost(base: &[&Sample], candidate: &[&Sample]) -> Vec<Lost> {
     let mut kept: Option<BTreeSet<String>> = None;
     for sample in base {
         let promises = promises(&sample.record).into_iter();

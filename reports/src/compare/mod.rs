@@ -2,15 +2,18 @@
 //!
 //! Each run gives one value per operation and metric, with the error that the run itself shows
 //! ([`crate::stats::ln_percentile`], [`crate::summary::mean_ci`]). Sides are compared over their runs
-//! ([`crate::stats::difference`]), and all comparisons of a page are corrected together
-//! ([`crate::stats::holm`]). Latencies are compared as ratios.
+//! ([`crate::stats::difference`]), or over their pairs where they were made in turn ([`crate::stats::paired`]), and all
+//! comparisons that are made together, of all candidates, are corrected together ([`crate::stats::holm`]). Latencies are
+//! compared as ratios.
 
 mod aa;
 mod comparable;
 mod lost;
+mod pairs;
 mod render;
 mod row;
 mod sample;
+mod spread;
 
 use std::path::Path;
 
@@ -19,16 +22,18 @@ use serde::Serialize;
 pub use aa::{FalseAlarms, false_alarms};
 pub use comparable::Mismatch;
 pub use lost::Lost;
+pub use pairs::Pairs;
 pub use render::{ComparePaths, render, text};
 pub use row::{Change, Metric, Row};
 pub use sample::Sample;
+pub use spread::{Spread, spread, spread_text};
 
 use crate::error::RecordError;
-use crate::record::Verdict;
+use crate::record::{RunState, Verdict};
 
 /// Relative change up to which nothing is called a regression, without another wish.
 pub const NOISE: f64 = 0.05;
-/// Chance of a false alarm among all comparisons of a page.
+/// Chance of a false alarm among all comparisons that are made together.
 pub const LEVEL: f64 = 0.05;
 
 /// What is compared, and how strictly.
@@ -38,11 +43,13 @@ pub struct Options {
     pub noise: f64,
     /// Compare what is not comparable all the same, marked.
     pub force: bool,
+    /// Let one run a side be enough to call a regression.
+    pub allow_single: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { noise: NOISE, force: false }
+        Self { noise: NOISE, force: false, allow_single: false }
     }
 }
 
@@ -109,6 +116,23 @@ pub struct Comparison {
     pub lost: Vec<Lost>,
     /// Whether no side has more than one run: how much runs differ from each other is then unknown.
     pub single_runs: bool,
+    /// Whether a regression may be called all the same.
+    pub allow_single: bool,
+    /// The pairs, where the runs were made in turn.
+    pub pairs: Option<Pairs>,
+    /// Runs that did not end in order and are left out (the comparison was forced).
+    pub left_out: Vec<String>,
+    /// What Holm's correction was made over.
+    pub corrected: Corrected,
+}
+
+/// The comparisons that were made, and corrected, together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Corrected {
+    /// Single comparisons of all candidates.
+    pub comparisons: usize,
+    /// Candidates with one base.
+    pub candidates: usize,
 }
 
 impl Comparison {
@@ -122,6 +146,12 @@ impl Comparison {
         self.rows.iter().filter(|row| row.change == Change::TooFew).count()
     }
 
+    /// Whether something is worse within two single runs, which does not show a regression yet.
+    #[must_use]
+    pub fn is_undecided(&self) -> bool {
+        self.rows.iter().any(|row| row.change == Change::WorseOnce)
+    }
+
     /// Whether anything got worse: a regression, or something that the base showed and the candidate does not.
     #[must_use]
     pub fn is_worse(&self) -> bool {
@@ -129,7 +159,8 @@ impl Comparison {
     }
 }
 
-/// The runs of a side: `dir` itself where it is a run, else the run directories in it.
+/// The runs of a side: `dir` itself where it is a run, else the run directories in it, else those of the only group
+/// of repeated runs in it.
 ///
 /// # Errors
 /// Nothing there is a run, or one cannot be read.
@@ -146,25 +177,86 @@ pub fn compare(
     candidate: (&str, &[Sample]),
     options: Options,
 ) -> Result<Comparison, CompareError> {
-    let all: Vec<&Sample> = base.1.iter().chain(candidate.1).collect();
-    let (mismatches, differences) = comparable::check(&all);
+    let mut one = measure(base, candidate, options)?;
+    correct(std::slice::from_mut(&mut one));
+    Ok(one)
+}
+
+/// Compares each of `candidates` with `base`; all comparisons are corrected together, so that the chance of any false
+/// alarm stays at [`LEVEL`] however many candidates there are.
+///
+/// # Errors
+/// As for [`compare`].
+pub fn compare_all(
+    base: (&str, &[Sample]),
+    candidates: &[(&str, &[Sample])],
+    options: Options,
+) -> Result<Vec<Comparison>, CompareError> {
+    let mut all = candidates
+        .iter()
+        .map(|candidate| measure(base, *candidate, options))
+        .collect::<Result<Vec<_>, _>>()?;
+    correct(&mut all);
+    Ok(all)
+}
+
+/// A comparison whose rows are not judged yet.
+fn measure(
+    base: (&str, &[Sample]),
+    candidate: (&str, &[Sample]),
+    options: Options,
+) -> Result<Comparison, CompareError> {
+    let (a, b): (Vec<&Sample>, Vec<&Sample>) =
+        (base.1.iter().collect(), candidate.1.iter().collect());
+    let (mismatches, differences) = comparable::check(&a, &b, options.noise);
     if !mismatches.is_empty() && !options.force {
         return Err(CompareError::Mismatch(mismatches));
     }
+    // What was cut off counts the time until then and no more: forced or not, it has no place beside whole runs.
+    let (mut first, mut second) = (whole(base.1), whole(candidate.1));
+    let left_out = base.1.iter().chain(candidate.1).filter(|s| !is_whole(s));
+    let left_out = left_out.map(|s| s.record.run_id.clone()).collect();
+    let paired = pairs::pair(&first, &second);
+    let pairs = paired.map(|paired| {
+        (first, second) = (paired.base, paired.candidate);
+        paired.told
+    });
     Ok(Comparison {
         base: describe(base),
         candidate: describe(candidate),
         noise: options.noise,
         forced: mismatches,
         differences,
-        rows: row::rows(
-            &base.1.iter().collect::<Vec<_>>(),
-            &candidate.1.iter().collect::<Vec<_>>(),
-            options.noise,
-        ),
-        lost: lost::lost(base.1, candidate.1),
-        single_runs: base.1.len() < 2 && candidate.1.len() < 2,
+        rows: row::measure(&first, &second, pairs.is_some()),
+        lost: lost::lost(&first, &second),
+        single_runs: first.len() < 2 && second.len() < 2,
+        allow_single: options.allow_single,
+        pairs,
+        left_out,
+        corrected: Corrected { comparisons: 0, candidates: 0 },
     })
+}
+
+/// Corrects and judges all rows together.
+fn correct(all: &mut [Comparison]) {
+    let candidates = all.len();
+    let rows = all.iter_mut().flat_map(|one| {
+        let once = one.single_runs && !one.allow_single;
+        let judging = row::Judging { noise: one.noise, once };
+        one.rows.iter_mut().map(move |row| (row, judging))
+    });
+    let comparisons = row::judge_all(rows);
+    for one in all {
+        one.corrected = Corrected { comparisons, candidates };
+    }
+}
+
+fn is_whole(sample: &Sample) -> bool {
+    sample.record.state == RunState::Complete
+}
+
+fn whole(side: &[Sample]) -> Vec<&Sample> {
+    side.iter().filter(|sample| is_whole(sample)).collect()
 }
 
 fn describe((name, samples): (&str, &[Sample])) -> Side {
@@ -183,5 +275,9 @@ fn describe((name, samples): (&str, &[Sample])) -> Side {
     }
 }
 
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod page_rates;
 #[cfg(test)]
 mod tests;

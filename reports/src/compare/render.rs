@@ -9,7 +9,7 @@ use minijinja::Value;
 use minijinja::value::Serde;
 use serde::Serialize;
 
-use super::{Change, Comparison, Metric, Mismatch, Row};
+use super::{Change, Comparison, Mismatch, Row};
 use crate::error::RecordError;
 use crate::store::write_atomically;
 use crate::units;
@@ -19,15 +19,24 @@ const TEMPLATE: &str = include_str!("../templates/compare.html");
 /// GitHub's limit is 65,536 characters.
 const MOST_BYTES: usize = 60_000;
 
+/// Rows that a page shows; a browser is slow with more, and what changed comes first.
+const MOST_ROWS: usize = 2_000;
+
 /// What a reader must know of the method.
-const METHOD: &str = "Runs are the unit (Welch over the runs' values; a side with one run borrows the other's variation \
-    between runs). Within a run, the error of a percentile is by bootstrap over batches of seconds, that of a mean by \
+const METHOD: &str = "Within a run, the error of a percentile is by bootstrap over batches of seconds, that of a mean by \
     batch means. Intervals are 95 %, each for its comparison alone. A regression is worse by more than the noise \
-    threshold with a p-value under 5 % after Holm's correction over all comparisons of this page, so that a change \
-    of just the threshold is called about every other time at best. Unclear: neither a change beyond the threshold \
-    nor its absence could be shown; more or longer runs would.";
+    threshold with a p-value under 5 % after Holm's correction, so that a change of just the threshold is called about \
+    every other time at best. Unclear: neither a change beyond the threshold nor its absence could be shown; more or \
+    longer runs would.";
+const UNPAIRED: &str = "Runs are the unit: Welch's t-test over the runs' values; a side with one run borrows the other's \
+    variation between runs.";
+const PAIRED: &str = "Pairs of runs are the unit: Student's t-test over the differences within pairs. A pair was made \
+    one run directly after the other with the same seed, so that schedule and slow drift are the same for both.";
 const SINGLE: &str = "One run a side: how much runs of the same system differ from each other is unknown here, so \
-    intervals are too narrow by that. Repeat the runs before acting on a difference.";
+    intervals are too narrow by that. What differs within these two runs is no regression yet; repeat them to know \
+    (run --repeat, compare --interleave).";
+const SINGLE_COUNTS: &str = "One run a side, and a difference is called a regression all the same (--allow-single): how \
+    much runs of the same system differ from each other is unknown here, so intervals are too narrow by that.";
 
 /// Where [`render`] put things.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,14 +143,17 @@ fn markdown(comparison: &Comparison) -> String {
         }
         out.push_str(&line);
     }
-    let _ = writeln!(out, "\n{METHOD}");
+    let _ = writeln!(out, "\n{}", escape::markdown(&method(comparison), 2_000));
     out
 }
 
 fn page(comparison: &Comparison) -> Result<String, RecordError> {
+    let mut view = View::of(comparison);
+    view.rows.truncate(MOST_ROWS);
     let values = minijinja::context! {
-        p => Value::from(Serde(View::of(comparison))),
-        method => METHOD,
+        p => Value::from(Serde(view)),
+        method => method(comparison),
+        hidden => comparison.rows.len().saturating_sub(MOST_ROWS),
         style => html::STYLE,
     };
     html::page("compare.html", TEMPLATE, values)
@@ -195,8 +207,8 @@ impl View {
         let mut rows: Vec<&Row> = comparison.rows.iter().collect();
         // What changed comes first; within that the page's own order.
         rows.sort_by_key(|row| match row.change {
-            Change::Regression => 0,
-            Change::Improvement => 1,
+            Change::Regression | Change::WorseOnce => 0,
+            Change::Improvement | Change::BetterOnce => 1,
             Change::Unclear => 2,
             Change::Equivalent => 3,
             Change::TooFew => 4,
@@ -210,10 +222,11 @@ impl View {
         // Where something is unclear or could not be compared, "not worse" would say more than was seen.
         let unclear = rows.is_empty()
             || rows.iter().any(|r| matches!(r.change, Change::Unclear | Change::TooFew));
-        let (label, class) = match (comparison.is_worse(), unclear) {
-            (true, _) => ("WORSE", "fail"),
-            (false, true) => ("NO REGRESSION SEEN", "open"),
-            (false, false) => ("NOT WORSE", "pass"),
+        let (label, class) = match (comparison.is_worse(), comparison.is_undecided(), unclear) {
+            (true, _, _) => ("WORSE", "fail"),
+            (false, true, _) => ("WORSE ONCE", "open"),
+            (false, false, true) => ("NO REGRESSION SEEN", "open"),
+            (false, false, false) => ("NOT WORSE", "pass"),
         };
         Self {
             label,
@@ -238,18 +251,14 @@ impl View {
 
 impl RowView {
     fn of(row: &Row, widest: f64) -> Self {
-        let value = |v: Option<f64>| match (v, row.metric) {
-            (None, _) => "–".to_owned(),
-            (Some(v), Metric::Rate) => format!("{}/s", units::rate(v)),
-            (Some(v), _) => units::duration_ns(v),
-        };
+        let value = |v: Option<f64>| v.map_or_else(|| "–".to_owned(), |v| row.metric.show(v));
         let at = |relative: f64| (50.0 + 50.0 * relative / widest).clamp(0.0, 100.0);
         Self {
             label: row.change.label(),
             class: match row.change {
                 Change::Regression => "fail",
                 Change::Improvement | Change::Equivalent => "pass",
-                Change::Unclear => "open",
+                Change::Unclear | Change::WorseOnce | Change::BetterOnce => "open",
                 Change::TooFew => "unseen",
             },
             operation: row.operation.clone(),
@@ -287,6 +296,7 @@ fn sentence(comparison: &Comparison) -> String {
     let count = |change| comparison.rows.iter().filter(|r| r.change == change).count();
     let things =
         |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
+    let figures = |n, how| format!("{} {how}", things(n, "figure", "figures"));
     let mut parts = Vec::new();
     let regressions = count(Change::Regression);
     if regressions > 0 {
@@ -295,12 +305,20 @@ fn sentence(comparison: &Comparison) -> String {
     if !comparison.lost.is_empty() {
         parts.push(things(comparison.lost.len(), "promise lost", "promises lost"));
     }
+    let once = count(Change::WorseOnce);
+    if once > 0 {
+        parts.push(format!("{} within these two runs, repeat to know", figures(once, "worse")));
+    }
     if parts.is_empty() {
         parts.push("no regression seen".to_owned());
     }
     let improvements = count(Change::Improvement);
     if improvements > 0 {
         parts.push(things(improvements, "improvement", "improvements"));
+    }
+    let better = count(Change::BetterOnce);
+    if better > 0 {
+        parts.push(format!("{} within these two runs", figures(better, "better")));
     }
     parts.push(format!(
         "{} of {} comparisons equivalent within {}, {} unclear, {} not possible",
@@ -319,8 +337,21 @@ fn notes(comparison: &Comparison) -> Vec<String> {
         notes.push("FORCED: the runs are not comparable, for these reasons:".to_owned());
         notes.extend(comparison.forced.iter().map(ToString::to_string));
     }
+    if !comparison.left_out.is_empty() {
+        notes.push(format!("Left out, since cut off: {}", some(&comparison.left_out)));
+    }
     if comparison.single_runs {
-        notes.push(SINGLE.to_owned());
+        let said = if comparison.allow_single { SINGLE_COUNTS } else { SINGLE };
+        notes.push(said.to_owned());
+    }
+    if let Some(pairs) = &comparison.pairs {
+        notes.push(format!(
+            "Interleaved: {} pairs of runs, in {} of which the base ran first",
+            pairs.count, pairs.base_first
+        ));
+        if !pairs.alone.is_empty() {
+            notes.push(format!("Left out, since without a partner: {}", some(&pairs.alone)));
+        }
     }
     if !comparison.differences.is_empty() {
         notes.push(format!("Differs, and may: {}", by_field(&comparison.differences).join("; ")));
@@ -328,21 +359,36 @@ fn notes(comparison: &Comparison) -> Vec<String> {
     notes
 }
 
+/// How the figures came about, for this comparison.
+fn method(comparison: &Comparison) -> String {
+    let how = if comparison.pairs.is_some() { PAIRED } else { UNPAIRED };
+    let corrected = comparison.corrected;
+    let of = match corrected.candidates {
+        1 => String::new(),
+        n => format!(", of all {n} candidates that were compared with this base at once"),
+    };
+    format!("{how} {METHOD} The correction is over {} comparisons{of}.", corrected.comparisons)
+}
+
+/// Values that a line has room for.
+const SHOWN: usize = 3;
+
+/// `1, 2, 3 and 4 more`.
+fn some<T: AsRef<str>>(values: &[T]) -> String {
+    let shown: Vec<&str> = values.iter().take(SHOWN).map(AsRef::as_ref).collect();
+    let more = match values.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    format!("{}{more}", shown.join(", "))
+}
+
 /// `field: 1, 2, 3 and 4 more`, one line per field.
 fn by_field(differences: &[Mismatch]) -> Vec<String> {
-    const SHOWN: usize = 3;
     let mut fields: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for difference in differences {
         let values = fields.entry(&difference.field).or_insert_with(|| vec![&difference.first]);
         values.push(&difference.other);
     }
-    let line = |(field, values): (&str, Vec<&str>)| {
-        let more = match values.len().saturating_sub(SHOWN) {
-            0 => String::new(),
-            n => format!(" and {n} more"),
-        };
-        let shown: Vec<&str> = values.into_iter().take(SHOWN).collect();
-        format!("{field}: {}{more}", shown.join(", "))
-    };
-    fields.into_iter().map(line).collect()
+    fields.into_iter().map(|(field, values)| format!("{field}: {}", some(&values))).collect()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::{LEVEL, Sample};
-use crate::stats::{Estimate, difference, holm};
+use crate::stats::{self, Difference, Estimate, difference, holm};
 
 /// What of an operation is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -51,6 +51,11 @@ pub enum Change {
     Improvement,
     /// The whole 95 % interval lies within the noise threshold.
     Equivalent,
+    /// Worse by more than the noise threshold and the errors within two runs. How much such runs differ from each other
+    /// is unknown, so that only more of them can tell.
+    WorseOnce,
+    /// Better, likewise.
+    BetterOnce,
     /// Neither a change beyond the threshold nor its absence could be shown.
     Unclear,
     /// Too few operations or intervals in a run to say anything.
@@ -64,6 +69,8 @@ impl Change {
         match self {
             Self::Regression => "REGRESSION",
             Self::Improvement => "improvement",
+            Self::WorseOnce => "worse once",
+            Self::BetterOnce => "better once",
             Self::Equivalent => "equivalent",
             Self::Unclear => "unclear",
             Self::TooFew => "too few",
@@ -88,31 +95,57 @@ pub struct Row {
     pub ci95: Option<(f64, f64)>,
     /// p-value of "no difference", of this comparison alone.
     pub p_value: Option<f64>,
-    /// The same, corrected for all comparisons of the page.
+    /// The same, corrected for all comparisons that were made together.
     pub p_adjusted: Option<f64>,
     /// What it means.
     pub change: Change,
 }
 
-/// A row per operation that both sides have, and metric.
-pub(super) fn rows(base: &[&Sample], candidate: &[&Sample], noise: f64) -> Vec<Row> {
+/// How the runs of two sides give a difference.
+type Compare = fn(&[Estimate], &[Estimate]) -> Option<Difference>;
+
+/// A row per operation that both sides have, and metric, not yet judged. `paired` says that the runs of both sides are
+/// in the order of their pairs.
+pub(super) fn measure(base: &[&Sample], candidate: &[&Sample], paired: bool) -> Vec<Row> {
     let names = |samples: &[&Sample]| -> BTreeSet<String> {
         samples.iter().flat_map(|s| &s.record.operations).map(|o| o.name.clone()).collect()
     };
     let both: Vec<String> = names(base).intersection(&names(candidate)).cloned().collect();
-    let mut rows: Vec<Row> = both
-        .iter()
-        .flat_map(|operation| Metric::ALL.map(|metric| row(operation, metric, base, candidate)))
-        .collect();
-    let p_values: Vec<f64> = rows.iter().map(|r| r.p_value.unwrap_or(f64::NAN)).collect();
-    for (row, adjusted) in rows.iter_mut().zip(holm(&p_values)) {
-        row.p_adjusted = (!adjusted.is_nan()).then_some(adjusted);
-        row.change = judge(row, noise);
-    }
-    rows
+    let compare: Compare = if paired { stats::paired } else { difference };
+    both.iter()
+        .flat_map(|operation| {
+            Metric::ALL.map(|metric| row(operation, metric, base, candidate, compare))
+        })
+        .collect()
 }
 
-fn row(operation: &str, metric: Metric, base: &[&Sample], candidate: &[&Sample]) -> Row {
+/// Corrects the p-values of all `rows` together and judges each. Returns how many comparisons that were.
+pub(super) fn judge_all<'a>(rows: impl Iterator<Item = (&'a mut Row, Judging)>) -> usize {
+    let mut rows: Vec<(&mut Row, Judging)> = rows.collect();
+    let p_values: Vec<f64> = rows.iter().map(|(r, _)| r.p_value.unwrap_or(f64::NAN)).collect();
+    for ((row, judging), adjusted) in rows.iter_mut().zip(holm(&p_values)) {
+        row.p_adjusted = (!adjusted.is_nan()).then_some(adjusted);
+        row.change = judge(row, *judging);
+    }
+    p_values.iter().filter(|p| !p.is_nan()).count()
+}
+
+/// How strictly a row is judged.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judging {
+    /// Relative change up to which nothing is called one.
+    pub(super) noise: f64,
+    /// Whether each side is one run, and that is not to be enough.
+    pub(super) once: bool,
+}
+
+fn row(
+    operation: &str,
+    metric: Metric,
+    base: &[&Sample],
+    candidate: &[&Sample],
+    compare: Compare,
+) -> Row {
     // All runs of a side, or none: leaving out those that could not tell would choose among them.
     let estimates = |samples: &[&Sample]| -> Option<Vec<Estimate>> {
         let key = (operation.to_owned(), metric);
@@ -123,7 +156,7 @@ fn row(operation: &str, metric: Metric, base: &[&Sample], candidate: &[&Sample])
         Some((estimates.iter().map(|e| e.value).sum::<f64>() / estimates.len() as f64).exp())
     };
     let (a, b) = (estimates(base), estimates(candidate));
-    let d = a.as_ref().zip(b.as_ref()).and_then(|(a, b)| difference(a, b));
+    let d = a.as_ref().zip(b.as_ref()).and_then(|(a, b)| compare(a, b));
     Row {
         operation: operation.to_owned(),
         metric,
@@ -139,7 +172,7 @@ fn row(operation: &str, metric: Metric, base: &[&Sample], candidate: &[&Sample])
     }
 }
 
-fn judge(row: &Row, noise: f64) -> Change {
+fn judge(row: &Row, Judging { noise, once }: Judging) -> Change {
     let (Some(relative), Some((low, high)), Some(p)) = (row.relative, row.ci95, row.p_adjusted)
     else {
         return Change::TooFew;
@@ -147,7 +180,12 @@ fn judge(row: &Row, noise: f64) -> Change {
     let (less, more) = (-noise, noise);
     if p < LEVEL && (relative > more || relative < less) {
         let worse = (relative > 0.0) == row.metric.more_is_worse();
-        return if worse { Change::Regression } else { Change::Improvement };
+        return match (worse, once) {
+            (true, false) => Change::Regression,
+            (false, false) => Change::Improvement,
+            (true, true) => Change::WorseOnce,
+            (false, true) => Change::BetterOnce,
+        };
     }
     if low >= less && high <= more { Change::Equivalent } else { Change::Unclear }
 }

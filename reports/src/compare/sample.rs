@@ -8,7 +8,7 @@ use crate::error::RecordError;
 use crate::read::Run;
 use crate::record::{RunRecord, SeriesRow};
 use crate::stats::{Counts, Estimate, batch_means, ln_percentile};
-use crate::store::RUN_JSON;
+use crate::store::{JOURNAL, RUN_JSON};
 use crate::summary::{IntervalMean, mean_ci, measured_s};
 
 /// A run with an estimate per operation and metric.
@@ -16,6 +16,8 @@ use crate::summary::{IntervalMean, mean_ci, measured_s};
 pub struct Sample {
     /// The record.
     pub record: RunRecord,
+    /// Whether the process was killed before it had written `run.json`: the record is what could be made of the rest.
+    pub killed: bool,
     /// Operation and metric to the logarithm of the value, where the run is long enough to tell its error.
     pub(super) estimates: BTreeMap<(String, Metric), Estimate>,
 }
@@ -23,7 +25,7 @@ pub struct Sample {
 /// See [`super::side`].
 pub(super) fn read_side(dir: &Path) -> Result<Vec<Sample>, RecordError> {
     let mut dirs = vec![dir.to_path_buf()];
-    if !dir.join(RUN_JSON).exists() {
+    if !is_run(dir) {
         dirs = run_directories(dir)?;
     }
     let mut samples = dirs.iter().map(|dir| Sample::read(dir)).collect::<Result<Vec<_>, _>>()?;
@@ -31,15 +33,20 @@ pub(super) fn read_side(dir: &Path) -> Result<Vec<Sample>, RecordError> {
     Ok(samples)
 }
 
+/// Whether a run was begun there; one that was killed counts too, so that it is named and not passed over.
+fn is_run(dir: &Path) -> bool {
+    dir.join(RUN_JSON).exists() || dir.join(JOURNAL).exists()
+}
+
 fn run_directories(dir: &Path) -> Result<Vec<PathBuf>, RecordError> {
-    if !dir.is_dir() {
-        return Err(RecordError::NotADirectory { path: dir.to_path_buf() });
-    }
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(|e| RecordError::io(dir, e))? {
-        let path = entry.map_err(|e| RecordError::io(dir, e))?.path();
-        if path.join(RUN_JSON).exists() {
-            found.push(path);
+    let mut found = runs_in(dir)?;
+    if found.is_empty() {
+        // The directory that `run --repeat` was given holds one group; of several it is not known which is meant.
+        let groups = subdirectories(dir)?.into_iter().map(|group| runs_in(&group));
+        let mut groups = groups.collect::<Result<Vec<_>, _>>()?;
+        groups.retain(|runs| !runs.is_empty());
+        if groups.len() == 1 {
+            found = groups.swap_remove(0);
         }
     }
     if found.is_empty() {
@@ -48,12 +55,30 @@ fn run_directories(dir: &Path) -> Result<Vec<PathBuf>, RecordError> {
     Ok(found)
 }
 
+fn runs_in(dir: &Path) -> Result<Vec<PathBuf>, RecordError> {
+    Ok(subdirectories(dir)?.into_iter().filter(|path| is_run(path)).collect())
+}
+
+fn subdirectories(dir: &Path) -> Result<Vec<PathBuf>, RecordError> {
+    if !dir.is_dir() {
+        return Err(RecordError::NotADirectory { path: dir.to_path_buf() });
+    }
+    let entries = std::fs::read_dir(dir).map_err(|e| RecordError::io(dir, e))?;
+    let paths = entries.map(|entry| entry.map(|e| e.path()).map_err(|e| RecordError::io(dir, e)));
+    let paths = paths.collect::<Result<Vec<PathBuf>, _>>()?;
+    Ok(paths.into_iter().filter(|path| path.is_dir()).collect())
+}
+
 impl Sample {
-    /// Reads a run directory.
+    /// Reads a run directory. Of a run that was killed only the record is made, without any estimate.
     ///
     /// # Errors
-    /// The directory is no run that ended in order, or a file was cut or edited.
+    /// The directory is no run, or a file was cut or edited.
     pub fn read(dir: &Path) -> Result<Self, RecordError> {
+        if !dir.join(RUN_JSON).exists() {
+            let record = Run::open(dir)?.record;
+            return Ok(Self { record, killed: true, estimates: BTreeMap::new() });
+        }
         let run = Run::intervals(dir)?;
         let load_end_s = run.record.config.warmup_s + measured_s(&run.record, &run.series);
         let mut by_operation: BTreeMap<&str, Vec<&SeriesRow>> = BTreeMap::new();
@@ -88,7 +113,7 @@ impl Sample {
                 }
             }
         }
-        Ok(Self { record: run.record, estimates })
+        Ok(Self { record: run.record, killed: false, estimates })
     }
 }
 

@@ -6,14 +6,16 @@ use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
 
 use super::*;
-use crate::record::{OperationSummary, RunRecord, SeriesRow};
+use crate::record::{
+    JournalLine, OperationSummary, PairSide, Repeat, RunRecord, RunState, SeriesRow, Turn, Verdict,
+};
 use crate::store::{IntervalHistogram, Kind, RunWriter};
 use crate::testing;
 
 const SECONDS: u32 = 64;
 
 /// A run of two operations, the second of which takes `factor` times as long as usual.
-fn run(dir: &Path, seed: u64, factor: f64, edit: impl Fn(&mut RunRecord)) {
+pub(super) fn run(dir: &Path, seed: u64, factor: f64, edit: impl Fn(&mut RunRecord)) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut record = testing::record();
     record.run_id = format!("run-{seed}");
@@ -86,17 +88,178 @@ fn a_slower_operation_is_named_and_the_other_is_not() {
     assert!(!back.is_worse());
     assert_eq!(back.rows.iter().filter(|r| r.change == Change::Improvement).count(), 3);
     // A wider threshold keeps the same difference quiet.
-    let options = Options { noise: 0.5, force: false };
+    let options = Options { noise: 0.5, ..Options::default() };
     assert!(!compare(("a", &a), ("b", &b), options).unwrap().is_worse());
 }
 
 #[test]
-fn a_single_run_a_side_is_compared_and_says_what_it_cannot_know() {
+fn a_single_run_a_side_shows_a_difference_and_no_regression_unless_that_is_allowed() {
     let dir = tempfile::tempdir().unwrap();
-    let (a, b) = (side_of(&dir, "a", 0..1, 1.0), side_of(&dir, "b", 1..2, 1.0));
+    let (a, b) = (side_of(&dir, "a", 0..1, 1.0), side_of(&dir, "b", 1..2, 1.25));
+    let one = compare(("a", &a), ("b", &b), Options::default()).unwrap();
+    assert!(one.single_runs && !one.is_worse() && one.is_undecided());
+    let told = text(&one);
+    assert!(told.contains("3 figures worse within these two runs, repeat to know"), "{told}");
+    assert!(told.contains("worse once") && told.contains("One run a side"), "{told}");
+    let back = compare(("b", &b), ("a", &a), Options::default()).unwrap();
+    assert!(!back.is_worse() && !back.is_undecided(), "what is better once holds nothing up");
+    assert!(text(&back).contains("better once"));
+    let allowed = Options { allow_single: true, ..Options::default() };
+    let one = compare(("a", &a), ("b", &b), allowed).unwrap();
+    assert!(one.is_worse() && !one.is_undecided() && text(&one).contains("--allow-single"));
+    // One run against several borrows their variation, so it can be called.
+    let several = side_of(&dir, "c", 10..14, 1.0);
+    let one = compare(("c", &several), ("b", &b), Options::default()).unwrap();
+    assert!(!one.single_runs && one.is_worse());
+}
+
+#[test]
+fn candidates_that_share_a_base_are_corrected_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = side_of(&dir, "a", 0..3, 1.0);
+    let (b, c) = (side_of(&dir, "b", 3..6, 1.25), side_of(&dir, "c", 6..9, 1.0));
+    let alone = compare(("a", &base), ("b", &b), Options::default()).unwrap();
+    let both = compare_all(("a", &base), &[("b", &b), ("c", &c)], Options::default()).unwrap();
+    assert_eq!((both.len(), both[0].corrected.candidates, alone.corrected.candidates), (2, 2, 1));
+    assert_eq!(both[0].corrected.comparisons, 2 * alone.corrected.comparisons);
+    // Holm over twice as many: no p-value gets smaller, and the smallest doubles.
+    let least = |c: &Comparison| c.rows.iter().filter_map(|r| r.p_adjusted).fold(1.0, f64::min);
+    assert!((least(&both[0]) / least(&alone) - 2.0).abs() < 1e-9);
+    for (one, among) in alone.rows.iter().zip(&both[0].rows) {
+        assert_eq!(one.p_value, among.p_value);
+        assert!(among.p_adjusted >= one.p_adjusted, "{among:?}");
+    }
+    let paths = render(&both[1], &dir.path().join("out")).unwrap();
+    for path in [paths.html, paths.markdown] {
+        let page = std::fs::read_to_string(path).unwrap();
+        assert!(page.contains("of all 2 candidates"), "the page says what the correction is over");
+    }
+}
+
+/// Interleaved runs on a machine that gets slower from pair to pair.
+fn interleaved(dir: &TempDir, pairs: u32, shift: f64) -> [Vec<Sample>; 2] {
+    let group = dir.path().join("group");
+    let sides = [PairSide::Base, PairSide::Candidate].map(|side| {
+        for index in 1..=pairs {
+            let level = 1.0 + 0.15 * f64::from(index);
+            let (factor, seed) = match side {
+                PairSide::Base => (level, index),
+                PairSide::Candidate => (level * shift, 100 + index),
+            };
+            let place = group.join(side.label()).join(index.to_string());
+            let first = (index % 2 == 1) == (side == PairSide::Base);
+            let turn = Turn { side, order: 2 * index - u32::from(first) };
+            run(&place, u64::from(seed), factor, |record| {
+                record.config.seed = u64::from(index);
+                record.config.hash = index.to_string();
+                record.repeat =
+                    Some(Repeat { group: "group".into(), index, of: pairs, turn: Some(turn) });
+            });
+        }
+        let mut samples = super::side(&group.join(side.label())).unwrap();
+        samples.sort_by_key(|sample| sample.record.repeat.as_ref().map(|repeat| repeat.index));
+        samples
+    });
+    sides
+}
+
+#[test]
+fn interleaved_runs_are_compared_within_their_pairs_and_the_page_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let [a, b] = interleaved(&dir, 4, 1.1);
     let comparison = compare(("a", &a), ("b", &b), Options::default()).unwrap();
-    assert!(comparison.single_runs && !comparison.is_worse());
-    assert!(text(&comparison).contains("One run a side"));
+    let pairs = comparison.pairs.as_ref().unwrap();
+    assert_eq!((pairs.count, pairs.base_first, pairs.alone.len()), (4, 2, 0));
+    // The drift of 15 % a pair hides a tenth from independent runs, and not from pairs.
+    assert!(comparison.is_worse(), "{:?}", comparison.rows);
+    let mut unpaired = (a.clone(), b.clone());
+    for sample in unpaired.0.iter_mut().chain(&mut unpaired.1) {
+        sample.record.repeat = None;
+    }
+    let without = compare(("a", &unpaired.0), ("b", &unpaired.1), Options::default()).unwrap();
+    assert!(without.pairs.is_none() && !without.is_worse());
+    let told = text(&comparison);
+    assert!(
+        told.contains("Interleaved: 4 pairs of runs, in 2 of which the base ran first"),
+        "{told}"
+    );
+    let page = render(&comparison, &dir.path().join("out")).unwrap().html;
+    assert!(std::fs::read_to_string(page).unwrap().contains("differences within pairs"));
+}
+
+#[test]
+fn runs_without_a_partner_are_left_out_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let [a, mut b] = interleaved(&dir, 3, 1.0);
+    let lone = a.last().unwrap().record.run_id.clone();
+    b.pop();
+    let comparison = compare(("a", &a), ("b", &b), Options::default()).unwrap();
+    let pairs = comparison.pairs.as_ref().unwrap();
+    assert_eq!((pairs.count, pairs.alone.as_slice()), (2, [lone.clone()].as_slice()));
+    assert!(text(&comparison).contains(&lone));
+    // A pair of another group, or of runs with other seeds, is no pair.
+    b[0].record.config.seed = 77;
+    assert!(compare(("a", &a), ("b", &b), Options::default()).unwrap().pairs.is_none());
+    let [a, mut b] = interleaved(&tempfile::tempdir().unwrap(), 2, 1.0);
+    b[0].record.repeat.as_mut().unwrap().group = "other".into();
+    assert!(compare(("a", &a), ("b", &b), Options::default()).unwrap().pairs.is_none());
+}
+
+#[test]
+fn a_run_that_was_killed_is_named_and_never_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let a = side_of(&dir, "a", 0..2, 1.0);
+    side_of(&dir, "b", 2..5, 1.0);
+    let killed = dir.path().join("b").join("3");
+    let start = JournalLine::Start {
+        record: Box::new(RunRecord { run_id: "run-3".into(), ..a[0].record.clone() }),
+    };
+    std::fs::write(killed.join("journal.jsonl"), serde_json::to_string(&start).unwrap() + "\n")
+        .unwrap();
+    std::fs::remove_file(killed.join("run.json")).unwrap();
+    let b = side(&dir.path().join("b")).unwrap();
+    assert_eq!(b.len(), 3);
+    let error = compare(("a", &a), ("b", &b), Options::default()).unwrap_err().to_string();
+    assert!(error.contains("in run-3, killed before it had ended"), "{error}");
+    let forced = Options { force: true, ..Options::default() };
+    let comparison = compare(("a", &a), ("b", &b), forced).unwrap();
+    assert_eq!(comparison.left_out, ["run-3"]);
+    assert!(text(&comparison).contains("Left out, since cut off: run-3"));
+    assert!(comparison.rows.iter().all(|r| r.p_value.is_some()), "the others are compared");
+}
+
+#[test]
+fn every_run_that_did_not_end_in_order_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let a = side_of(&dir, "a", 0..1, 1.0);
+    let mut b = side_of(&dir, "b", 1..4, 1.0);
+    for sample in &mut b {
+        sample.record.state = RunState::Interrupted;
+    }
+    let error = compare(("a", &a), ("b", &b), Options::default()).unwrap_err().to_string();
+    assert!(["run-1", "run-2", "run-3"].iter().all(|run| error.contains(run)), "{error}");
+}
+
+#[test]
+fn other_seeds_are_compared_unless_they_offer_another_load() {
+    let dir = tempfile::tempdir().unwrap();
+    let a = side_of(&dir, "a", 0..2, 1.0);
+    let mut b = side_of(&dir, "b", 2..4, 1.0);
+    for (seed, sample) in (50..).zip(&mut b) {
+        sample.record.config.seed = seed;
+        sample.record.config.hash = format!("of seed {seed}");
+        sample.record.config.offered_events_per_s *= 1.02;
+    }
+    let comparison = compare(("a", &a), ("b", &b), Options::default()).unwrap();
+    assert!(comparison.differences.iter().any(|d| d.field == "seed"));
+    b[0].record.config.offered_events_per_s *= 1.1;
+    let error = compare(("a", &a), ("b", &b), Options::default()).unwrap_err().to_string();
+    assert!(error.contains("same seeds"), "{error}");
+    // Of one seed there is one load.
+    b[0].record.config = b[1].record.config.clone();
+    b[0].record.config.hash = "another".into();
+    let error = compare(("a", &a), ("b", &b), Options::default()).unwrap_err().to_string();
+    assert!(error.contains("hash of profile and load"), "{error}");
 }
 
 #[test]
@@ -193,6 +356,20 @@ fn names_of_others_are_harmless_on_every_page() {
     assert!(!text(&comparison).contains('\u{1b}'));
     let refused = compare(("a", &a), ("b", &b), Options::default()).unwrap_err().to_string();
     assert!(!refused.contains(['\u{1b}', '\n']) && refused.len() < 2_000, "{refused}");
+}
+
+#[test]
+fn a_directory_with_one_group_of_repeated_runs_is_a_side_and_one_with_two_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let runs = dir.path().join("runs");
+    for (group, seed) in [("x2", 1), ("x2", 2)] {
+        run(&runs.join(group).join(seed.to_string()), seed, 1.0, |_| {});
+    }
+    std::fs::create_dir(runs.join("empty")).unwrap();
+    assert_eq!(side(&runs).unwrap().len(), 2);
+    // Both sides of interleaved runs must not become one.
+    run(&runs.join("other").join("3"), 3, 1.0, |_| {});
+    assert!(side(&runs).unwrap_err().to_string().contains("not a run record"));
 }
 
 #[test]

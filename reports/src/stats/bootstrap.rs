@@ -1,20 +1,23 @@
 //! The error of a percentile of correlated latencies, by bootstrap over batches of intervals.
 //!
 //! A run is cut into intervals of a second, and these into batches long enough that neighbours show no
-//! correlation (see [`super::batch_count`]). Batches are drawn with replacement and the percentile of what was
+//! correlation (see [`super::batches`]). Batches are drawn with replacement and the percentile of what was
 //! drawn is taken, many times; the variance of its logarithm is the estimate's. That is the non-overlapping block
 //! bootstrap: Carlstein (1986), "The use of subseries values for estimating the variance of a general statistic
 //! from a stationary sequence"; Lahiri, *Resampling Methods for Dependent Data* (2003), ch. 2. With k batches the
 //! bootstrap's variance is short by (k − 1) ÷ k (Efron and Tibshirani, *An Introduction to the Bootstrap* (1993),
-//! §5.4), which is put right.
+//! §5.4), and by what short batches still depend on each other ([`super::Batches::inflation`]); both are put right.
 //!
 //! Assumption: the run is stationary, and the percentile is not so far out that a batch holds none of the
-//! operations beyond it: then no batch can say how it varies, and nothing is claimed.
+//! operations beyond it: then no batch can say how it varies, and nothing is claimed. The 95 % interval covers in 93 to
+//! 97 % of synthetic runs of 240 s without correlation, 600 s at a lag-1 correlation of 0.5 and 1,200 s at 0.8. Of a run of
+//! one minute at up to 0.5 it is 91 to 97 %, also with just as many operations as are asked for: eight batches of a count
+//! that is skewed do not say more.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::batch::{batch_count, batch_range};
+use super::batch::{batch_range, batches};
 use super::difference::Estimate;
 
 const RESAMPLES: usize = 400;
@@ -27,7 +30,7 @@ const SEED: u64 = 1;
 pub type Counts = Vec<(u64, u64)>;
 
 /// Natural logarithm of the `quantile` of everything in `intervals`, in order of time, with its error. `None`
-/// with fewer than 16 intervals, or with too few operations beyond the percentile.
+/// with fewer than [`super::SHORTEST_SERIES`] intervals, or with too few operations beyond the percentile.
 ///
 /// The value is the smallest recorded one that at least the share `quantile` of all does not exceed.
 #[must_use]
@@ -45,24 +48,24 @@ pub fn ln_percentile(intervals: &[Counts], quantile: f64) -> Option<Estimate> {
             over as f64 - (1.0 - quantile) * all as f64
         })
         .collect();
-    let k = batch_count(&residuals)?;
+    let cut = batches(&residuals)?;
+    let k = cut.count;
     let beyond = whole.total(&[0]) as f64 * (1.0 - quantile);
     if value == 0 || beyond / (k as f64) < BEYOND_PER_BATCH {
         return None;
     }
-    let batches = Table::of_batches(intervals, k);
+    let table = Table::of_batches(intervals, k);
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     let mut drawn = vec![0; k];
     let mut logs = Vec::with_capacity(RESAMPLES);
     for _ in 0..RESAMPLES {
         drawn.fill_with(|| rng.random_range(0..k));
-        logs.push((batches.percentile(&drawn, quantile)?.max(1) as f64).ln());
+        logs.push((table.percentile(&drawn, quantile)?.max(1) as f64).ln());
     }
     let mean = logs.iter().sum::<f64>() / RESAMPLES as f64;
     let spread = logs.iter().map(|l| (l - mean).powi(2)).sum::<f64>() / RESAMPLES as f64;
-    let df = (k - 1) as f64;
-    let variance = spread * k as f64 / df;
-    Some(Estimate { value: (value as f64).ln(), variance, df })
+    let variance = spread * k as f64 / (k - 1) as f64 * cut.inflation;
+    Some(Estimate { value: (value as f64).ln(), variance, df: cut.df() })
 }
 
 /// For each batch of intervals: how many of its values do not exceed each of `values`.
@@ -132,7 +135,7 @@ mod tests {
     #[test]
     fn the_percentile_is_the_exact_one_of_all_values() {
         let intervals: Vec<Counts> =
-            (0..20).map(|i| (1..=50).map(|v| (v * 10 + i, 1)).collect()).collect();
+            (0..40).map(|i| (1..=50).map(|v| (v * 10 + i, 1)).collect()).collect();
         let mut all: Vec<u64> = intervals.iter().flatten().map(|(v, _)| *v).collect();
         all.sort_unstable();
         for quantile in [0.5, 0.9, 0.95] {
@@ -145,26 +148,41 @@ mod tests {
     #[test]
     fn the_error_covers_the_true_percentile_as_often_as_it_says() {
         for (rho, seconds) in [(0.0, 240), (0.5, 600), (0.8, 1200)] {
-            let trials = 1000_u32;
-            let covered = (0..trials)
-                .filter(|&seed| {
-                    let source = Latencies { rho, per_second: 40, shift: 1.0 };
-                    let estimate =
-                        ln_percentile(&source.intervals(seconds, u64::from(seed)), 0.95).unwrap();
-                    let truth = source.ln_percentile(0.95);
-                    let half = t975(estimate.df) * estimate.variance.sqrt();
-                    (estimate.value - truth).abs() <= half
-                })
-                .count();
-            let coverage = covered as f64 / f64::from(trials);
+            let coverage = coverage(rho, seconds, 40, 0.95);
             assert!((0.93..=0.97).contains(&coverage), "rho {rho}: coverage {coverage}");
         }
     }
 
     #[test]
+    fn a_minute_covers_too_and_so_does_a_p99_at_its_fewest_operations() {
+        // 14 a second of 60 s are 8.4 beyond the p99, and 8 batches want 8.
+        for (rho, per_second, quantile) in
+            [(0.0, 14, 0.99), (0.5, 14, 0.99), (0.0, 40, 0.5), (0.5, 40, 0.5), (0.5, 60, 0.99)]
+        {
+            let coverage = coverage(rho, 60, per_second, quantile);
+            let case = format!("rho {rho}, {per_second}/s, quantile {quantile}: {coverage}");
+            assert!((0.91..=0.97).contains(&coverage), "{case}");
+        }
+    }
+
+    /// Share of runs whose interval holds the true percentile.
+    fn coverage(rho: f64, seconds: usize, per_second: usize, quantile: f64) -> f64 {
+        let trials = 1000_u32;
+        let source = Latencies { rho, per_second, shift: 1.0 };
+        let truth = source.ln_percentile(quantile);
+        let covered = (0..trials).filter(|&seed| {
+            let run = source.intervals(seconds, u64::from(seed));
+            let estimate = ln_percentile(&run, quantile).unwrap();
+            let half = t975(estimate.df) * estimate.variance.sqrt();
+            (estimate.value - truth).abs() <= half
+        });
+        covered.count() as f64 / f64::from(trials)
+    }
+
+    #[test]
     fn nothing_is_claimed_from_too_few_operations_or_intervals() {
         let second: Counts = (1..=20).map(|v| (v, 1)).collect();
-        assert!(ln_percentile(&vec![second.clone(); 15], 0.5).is_none(), "15 intervals");
+        assert!(ln_percentile(&vec![second.clone(); 27], 0.5).is_none(), "27 intervals");
         assert!(ln_percentile(&vec![second.clone(); 32], 0.99).is_none(), "6 beyond p99");
         assert!(ln_percentile(&vec![second; 32], 0.9).is_some());
         assert!(ln_percentile(&vec![Vec::new(); 40], 0.5).is_none(), "nothing at all");

@@ -180,7 +180,11 @@ fn most(n: u64, over: u64, effect: f64) -> (u64, u64) {
 mod tests {
     use super::*;
     use crate::stats::synthetic::Latencies;
+    use crate::summary::latency_summary;
     use proptest::prelude::*;
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+    use statrs::distribution::{Binomial, Discrete};
 
     fn linear(n: u64) -> Histogram<u64> {
         let mut h = Histogram::new(3).unwrap();
@@ -245,6 +249,43 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_is_wrong_at_most_once_in_a_hundred_by_the_binomial_law() {
+        for (n, p) in
+            [(459, 0.99), (600, 0.99), (5_000, 0.99), (90, 0.95), (400, 0.5), (4_700, 0.999)]
+        {
+            // On the border itself, where a wrong claim is likeliest; by an independent implementation of the law.
+            let law = Binomial::new(1.0 - p, n).unwrap();
+            let chance = |claimed| -> f64 {
+                (0..=n).filter(|&k| claim(n, k, p, 0.99) == claimed).map(|k| law.pmf(k)).sum()
+            };
+            let (holds, refuted) = (chance(Claim::Holds), chance(Claim::Refuted));
+            assert!(holds <= 0.01 + 1e-9 && refuted <= 0.01 + 1e-9, "{n}, {p}: {holds} {refuted}");
+            // And no more careful than whole numbers make it: one more over the threshold would break the promise.
+            let most = (0..=n).rev().find(|&k| claim(n, k, p, 0.99) == Claim::Holds).unwrap();
+            assert!(holds + law.pmf(most + 1) > 0.01, "{n}, {p}");
+        }
+    }
+
+    #[test]
+    fn the_upper_bound_lies_above_the_true_percentile_as_often_as_stated() {
+        let trials = 2_000;
+        let mut rng = ChaCha8Rng::seed_from_u64(11);
+        for n in [459_u64, 700, 2_000] {
+            let covered = (0..trials).filter(|_| {
+                let mut h = Histogram::<u64>::new(3).unwrap();
+                for _ in 0..n {
+                    // Uniform on a million, so that the true p99 is 990,000.
+                    h.record(rng.random_range(1..=1_000_000)).unwrap();
+                }
+                bound(&h, 0, 0.99, 0.99).unwrap() >= 990_000
+            });
+            let covered = covered.count();
+            // At 99 % of 2,000, 1,980 are expected; fewer than 1,968 come once in 300 times.
+            assert!(covered >= 1_968, "{n} samples: {covered} of {trials}");
+        }
+    }
+
+    #[test]
     fn a_bucket_across_the_threshold_counts_as_above() {
         let mut h = Histogram::<u64>::new(3).unwrap();
         h.record(1_000_000).unwrap();
@@ -278,6 +319,30 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn percentiles_of_merged_histograms_are_the_exact_ones_within_a_thousandth(
+            seconds in prop::collection::vec(prop::collection::vec(1u64..60_000_000_000, 0..60), 1..20),
+        ) {
+            let mut merged = Histogram::<u64>::new(3).unwrap();
+            for second in &seconds {
+                let mut one = Histogram::<u64>::new(3).unwrap();
+                for value in second {
+                    one.record(*value).unwrap();
+                }
+                merged.add(&one).unwrap();
+            }
+            let mut all: Vec<u64> = seconds.into_iter().flatten().collect();
+            all.sort_unstable();
+            let summary = latency_summary(&merged, 0);
+            prop_assert_eq!(summary.count, all.len() as u64);
+            let told = [(0.5, summary.p50_ns), (0.9, summary.p90_ns), (0.99, summary.p99_ns), (0.999, summary.p999_ns)];
+            for (quantile, told) in told.into_iter().filter(|_| !all.is_empty()) {
+                let exact = all[(all.len() as f64 * quantile).ceil() as usize - 1];
+                // Never better than what was recorded, and at most one bucket worse.
+                prop_assert!(exact <= told && told as f64 <= exact as f64 * 1.001, "{} {} {}", quantile, exact, told);
+            }
+        }
+
         #[test]
         fn the_bound_and_the_claim_agree(n in 459u64..2000, threshold in 1u64..2000, p in 0.5f64..0.99) {
             let h = linear(n);
