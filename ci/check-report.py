@@ -101,9 +101,12 @@ def check_metrics(path, record):
 def main():
     run = pathlib.Path(sys.argv[1])
     record = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    check_log(run / "latency.hlog", record)
-    check_junit(run / "junit.xml", record)
-    check_metrics(run / "metrics.om", record)
+    checks = {"latency.hlog": check_log, "junit.xml": check_junit, "metrics.om": check_metrics}
+    for name, check in checks.items():
+        try:
+            check(run / name, record)
+        except Exception as error:  # whatever a reader has against a file is what is asked for here
+            wrong.append(f"{name} is not accepted: {type(error).__name__}: {error}")
     for line in wrong:
         print(f"  WRONG {line}")
     return 1 if wrong else 0
