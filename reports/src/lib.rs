@@ -8,6 +8,7 @@
 pub mod compare;
 pub mod error;
 mod escape;
+pub mod history;
 pub mod html;
 pub mod judge;
 pub mod junit;
@@ -15,6 +16,7 @@ mod load;
 pub mod markdown;
 pub mod openmetrics;
 pub mod plots;
+pub mod publish;
 pub mod read;
 pub mod record;
 pub mod render;

@@ -141,7 +141,8 @@ fn differ(
     differing
 }
 
-fn must_be_equal(record: &RunRecord) -> BTreeMap<String, String> {
+/// The conditions of a run, without which nothing can be compared with it.
+pub(crate) fn must_be_equal(record: &RunRecord) -> BTreeMap<String, String> {
     let c = &record.config;
     let mut all = BTreeMap::from([
         ("profile".to_owned(), record.profile.clone()),
@@ -173,7 +174,8 @@ fn must_be_equal(record: &RunRecord) -> BTreeMap<String, String> {
     all
 }
 
-fn may_differ(record: &RunRecord) -> BTreeMap<String, String> {
+/// What changes from night to night and may be what made a difference.
+pub(crate) fn may_differ(record: &RunRecord) -> BTreeMap<String, String> {
     let mut all = BTreeMap::from([
         ("odg-bench".to_owned(), record.tool_version.clone()),
         ("schema of the record".to_owned(), record.schema_version.clone()),

@@ -7,7 +7,7 @@
 //! compared as ratios.
 
 mod aa;
-mod comparable;
+pub(crate) mod comparable;
 mod lost;
 mod pairs;
 mod render;

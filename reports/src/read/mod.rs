@@ -137,6 +137,14 @@ impl Run {
         Ok(Intervals { record, series, response })
     }
 
+    /// Reads `run.json` and nothing else, of a run that ended in order.
+    ///
+    /// # Errors
+    /// The file cannot be read, was cut or edited, or is of a newer schema.
+    pub(crate) fn record_only(dir: &Path) -> Result<RunRecord, RecordError> {
+        files::run_json(&dir.join(RUN_JSON))
+    }
+
     /// Length of the measured part in seconds, see [`summary::measured_s`]; 0 where nothing was.
     #[must_use]
     pub fn measured_s(&self) -> f64 {

@@ -3,6 +3,7 @@
 mod batch;
 mod binomial;
 mod bootstrap;
+mod changes;
 mod cluster;
 mod clusters;
 mod difference;
@@ -14,6 +15,7 @@ pub(crate) mod synthetic;
 pub use batch::{Batches, MeanCi, SHORTEST_SERIES, batch_means, batches};
 pub use binomial::{lower_tail, upper_tail};
 pub use bootstrap::{Counts, ln_percentile};
+pub use changes::{SHORTEST, Step, steps};
 pub use cluster::design_effect;
 pub use clusters::{Cluster, Clusters};
 pub(crate) use clusters::{cell, counts_of};
