@@ -240,6 +240,12 @@ fn cut(text: &str, most: usize) -> String {
     out
 }
 
+/// Foreign text as one line for a terminal: without control characters, so without escape sequences.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    escape::terminal(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -90,7 +90,7 @@ enum FailOn {
 }
 
 /// A share, as `5%` or `0.05`.
-fn share(text: &str) -> Result<f64, String> {
+pub(super) fn share(text: &str) -> Result<f64, String> {
     let (number, unit) = match text.strip_suffix('%') {
         Some(number) => (number.trim(), 0.01),
         None => (text, 1.0),

@@ -2,8 +2,10 @@
 
 mod attach;
 mod compare;
+mod history;
 mod inspect;
 mod profiles;
+mod publish;
 mod run;
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -39,6 +41,12 @@ enum Command {
     Report(inspect::ReportArgs),
     /// Say whether one side of runs is worse than another, with confidence
     Compare(compare::CompareArgs),
+    /// Show many runs over time: trends, changes, and the first run of each
+    History(history::HistoryArgs),
+    /// Make a static site of runs
+    Publish(publish::PublishArgs),
+    /// Say whether anything in a published site was edited
+    Verify(publish::VerifyArgs),
     /// Show, compare and choose profiles
     #[command(subcommand)]
     Profiles(profiles::ProfilesCommand),
@@ -81,6 +89,9 @@ pub fn execute(cli: Cli) -> Result<u8, Failure> {
         Command::Run(args) => run::execute(&args),
         Command::Report(args) => inspect::report(&args),
         Command::Compare(args) => compare::execute(&args),
+        Command::History(args) => history::execute(&args),
+        Command::Publish(args) => publish::execute(&args),
+        Command::Verify(args) => publish::verify(&args),
         Command::Profiles(command) => profiles::execute(command),
         Command::Doctor(args) => inspect::doctor(&args),
         Command::Endpoints(command) => attach::endpoints(&command),

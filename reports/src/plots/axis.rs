@@ -44,6 +44,16 @@ impl Axis {
         Self { lo: 0.0, hi: max, ticks, label: Box::new(clock) }
     }
 
+    /// Runs side by side, some of them labelled.
+    pub(super) fn runs(labels: Vec<String>) -> Self {
+        const LABELLED: usize = 6;
+        let hi = labels.len().saturating_sub(1).max(1);
+        let step = labels.len().div_ceil(LABELLED).max(1);
+        let ticks = (0..labels.len()).step_by(step).map(|i| i as f64).collect();
+        let label = move |x: f64| labels.get(x.round() as usize).cloned().unwrap_or_default();
+        Self { lo: 0.0, hi: hi as f64, ticks, label: Box::new(label) }
+    }
+
     /// Logarithmic in nanoseconds, from a round figure below `min` to one above `max`.
     pub(super) fn log_ns(min: f64, max: f64) -> Self {
         // 10¹⁹ ns is beyond what a histogram can hold.

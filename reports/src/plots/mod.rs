@@ -11,6 +11,7 @@ mod rates;
 mod resources;
 mod rows;
 mod series;
+pub(crate) mod trend;
 
 use std::collections::BTreeMap;
 

@@ -78,7 +78,9 @@ struct Stretch {
 }
 
 struct Search {
-    /// Sums of the first 0, 1, 2 … values.
+    /// The first value, which is taken off all of them so that the sums lose no digits to it.
+    base: f64,
+    /// Sums of the first 0, 1, 2 … values, less the first one each.
     sums: Vec<f64>,
     /// Variance of a mean of n values × n.
     long_run: f64,
@@ -93,12 +95,13 @@ impl Search {
         let inflation = (1.0 + noise.rho) / (1.0 - noise.rho);
         let df = (noise.df / inflation).max(1.0);
         let mut sums = vec![0.0; n + 1];
-        // The first value is taken off so that the sums lose no digits to it.
+        let base = clean.first().copied().unwrap_or(0.0);
         for (i, v) in clean.iter().enumerate() {
-            sums[i + 1] = sums[i] + (v - clean[0]);
+            sums[i + 1] = sums[i] + (v - base);
         }
         let cuts: usize = seeded(n).iter().map(|(lo, hi)| hi - lo + 1 - 2 * SHORTEST).sum();
         Self {
+            base,
             sums,
             long_run: noise.variance.max(resolution * resolution) * inflation,
             t: StudentsT::new(0.0, 1.0, df).ok(),
@@ -177,14 +180,7 @@ impl Search {
     }
 
     /// Finds the cuts between `lo` and `hi`.
-    fn between(
-        &self,
-        lo: usize,
-        hi: usize,
-        level: f64,
-        all: &[Stretch],
-        found: &mut Vec<usize>,
-    ) {
+    fn between(&self, lo: usize, hi: usize, level: f64, all: &[Stretch], found: &mut Vec<usize>) {
         let whole = self.stretch(lo, hi, level);
         let inside = all.iter().filter(|s| lo <= s.lo && s.hi <= hi).chain(&whole);
         let shortest =
@@ -224,8 +220,8 @@ impl Search {
         let at = cuts[i];
         Step {
             at,
-            before: self.mean(lo, at),
-            after: self.mean(at, hi),
+            before: self.base + self.mean(lo, at),
+            after: self.base + self.mean(at, hi),
             p_value: self.p(self.contrast(lo, at, hi)),
         }
     }
