@@ -118,7 +118,7 @@ impl ChangeView {
             c if c.alarm => format!("new: within the last {} points", history.recent),
             c if c.repaired => "repaired since".into(),
             c if c.acknowledged => "acknowledged".into(),
-            c if !series.metric.alarms() => "raises no alarm".into(),
+            _ if !series.metric.alarms() => "raises no alarm".into(),
             _ if !era.current => "of an earlier era".into(),
             c => format!("{} points ago", c.points),
         };

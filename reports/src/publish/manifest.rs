@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::PublishError;
 use super::input::{RECORD, SiteRun};
 use crate::error::RecordError;
 use crate::history::{self, Broken};

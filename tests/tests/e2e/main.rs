@@ -6,5 +6,7 @@ mod docker;
 mod failures;
 mod fakes;
 mod governance;
+mod nightly;
 mod open_loop;
+mod publish;
 mod runs;
