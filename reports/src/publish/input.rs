@@ -127,10 +127,8 @@ impl SiteRun {
     pub(super) fn look_closer(&mut self) -> Result<(), PublishError> {
         let run = Run::open(&self.source)?;
         self.entry.violations.extend(run.notes.iter().map(|note| format!("of its files: {note}")));
-        let against = agree::contradictions(&run);
-        self.entry
-            .violations
-            .extend(against.into_iter().map(|what| format!("it was edited: {what}")));
+        let against = agree::contradictions(&run).into_iter();
+        self.entry.violations.extend(against.map(|what| format!("{}{what}", agree::CONTRADICTS)));
         Ok(())
     }
 }

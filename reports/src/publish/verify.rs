@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::agree::CONTRADICTS;
 use super::input::{SiteRun, judge};
 use super::manifest::{self, Manifest, SUMS, is_inside, sha256_of};
 use super::{PublishError, pages};
@@ -99,8 +100,8 @@ fn runs(dir: &Path, manifest: &Manifest, problems: &mut Vec<String>) -> Vec<Site
             problems.push(format!("not a readable record any more: {place}"));
             continue;
         }
-        let edited = run.entry.violations.iter().filter_map(|v| v.strip_prefix("it was edited: "));
-        problems.extend(edited.map(|what| format!("{place} contradicts itself: {what}")));
+        let told = run.entry.violations.iter().filter_map(|v| v.strip_prefix(CONTRADICTS));
+        problems.extend(told.map(|what| format!("{place} contradicts itself: {what}")));
         whole.push(run);
     }
     if manifest::hash_records(&mut whole).is_err() {

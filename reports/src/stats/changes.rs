@@ -415,7 +415,7 @@ mod tests {
             for seed in 0..20 {
                 let mut series = ar1(seed, 0.0, 40);
                 series[at] += 50.0;
-                assert_eq!(places(&series, 1), [], "outlier at {at}, seed {seed}");
+                assert_eq!(places(&series, 1), Vec::<usize>::new(), "outlier at {at}, seed {seed}");
             }
         }
     }
