@@ -68,6 +68,7 @@ impl Trend<'_> {
         Drawing {
             slug: slug("trend", &self.title, self.index),
             title: self.title.clone(),
+            operation: "",
             unit: self.unit,
             x: Axis::runs(self.labels.clone()),
             y,
@@ -80,6 +81,8 @@ impl Trend<'_> {
                     points: points(&self.values, &shown),
                 },
             ],
+            cells: Vec::new(),
+            shades: &[],
             warmup_s: 0.0,
             events: &events,
             limit: None,
