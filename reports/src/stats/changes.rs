@@ -15,9 +15,9 @@
 //! **Noise.** A first, generous look takes it from differences of neighbours, which changes of level and slow drifts
 //! hardly touch (von Neumann et al. 1941: worth two thirds of the degrees of freedom). What is left after taking the
 //! levels of that look away gives variance and correlation ρ at lag 1 for the second, which decides; the bias of ρ from
-//! estimating the means is put right (Marriott and Pope 1954), and half its standard error added. Means are given the variance of a correlated series,
-//! (1 + ρ) ÷ (1 − ρ) times that of independent values, and the degrees of freedom shrink likewise (Zwiers and von
-//! Storch 1995).
+//! estimating the means is put right (Marriott and Pope 1954), and half its standard error added. Means are given the
+//! variance of a correlated series, (1 + ρ) ÷ (1 − ρ) times that of independent values, and the degrees of freedom
+//! shrink likewise (Zwiers and von Storch 1995).
 //!
 //! **Outliers.** A value further than three standard deviations from the median of the five around it is moved to
 //! that bound (Hampel; Pearson 2002). A level must last [`SHORTEST`] values to be one.
@@ -453,6 +453,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn absurd_values_end_in_no_panic(series in prop::collection::vec(prop::num::f64::NORMAL, 6..40)) {
+            let found = steps(&series, 0.05, 1, 0.0);
+            prop_assert!(found.iter().all(|s| s.at >= SHORTEST && s.at + SHORTEST <= series.len()));
+        }
+
         #[test]
         fn any_series_gives_ordered_levels_of_three_values_or_more(
             series in prop::collection::vec(-1e9f64..1e9, 0..120), scale in 0.0f64..1.0,
