@@ -158,6 +158,10 @@ impl Search {
 
     /// p-value of a contrast, corrected.
     fn p(&self, contrast: f64) -> f64 {
+        // Of values so large that sums overflow, nothing can be said.
+        if !contrast.is_finite() {
+            return 1.0;
+        }
         let one = self.t.map_or(1.0, |t| 2.0 * t.cdf(-contrast));
         (one * self.chances).min(1.0)
     }
