@@ -123,7 +123,7 @@ pub fn publish(
     }
     if options.strict {
         let refused = |r: &RunEntry| {
-            let why = || format!("{}: {}", r.run_id, r.violations.join(", "));
+            let why = || format!("{}: {}", r.run_id, rules::some(&r.violations, 12).join(", "));
             (!r.violations.is_empty()).then(why)
         };
         let mut why: Vec<String> = runs.iter().filter_map(|run| refused(&run.entry)).collect();

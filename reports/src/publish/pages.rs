@@ -22,6 +22,9 @@ const TEMPLATE: &str = include_str!("../templates/site.html");
 /// Comparisons that a site makes; with more sides than that nobody reads them all.
 const MOST_COMPARISONS: usize = 12;
 
+/// Marks and violations of a run that the index lists; the manifest has all.
+const MOST_LISTED: usize = 40;
+
 /// Takes a page: its path below the site, and its content.
 pub(super) type Sink<'a> = &'a mut dyn FnMut(&str, &[u8]) -> Result<(), PublishError>;
 
@@ -238,8 +241,8 @@ fn index(
             label: run.record.verdict.label(),
             class: history::class(run.record.verdict),
             sentence: words::sentence(&run.record),
-            marks: words::marks(&run.record),
-            violations: run.entry.violations.clone(),
+            marks: rules::some(&words::marks(&run.record), MOST_LISTED),
+            violations: rules::some(&run.entry.violations, MOST_LISTED),
             files: run.entry.sha256.keys().cloned().collect(),
         })
         .collect();

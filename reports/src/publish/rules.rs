@@ -77,10 +77,20 @@ fn newer_minor(found: &str) -> bool {
     parts(found).is_none_or(|found| parts(SCHEMA_VERSION).is_some_and(|known| found > known))
 }
 
+/// The first `most` of these, and how many more there are: a record decides how many.
+pub(crate) fn some(all: &[String], most: usize) -> Vec<String> {
+    let mut some: Vec<String> = all.iter().take(most).cloned().collect();
+    if all.len() > most {
+        some.push(format!("{} more", all.len() - most));
+    }
+    some
+}
+
 /// The violations in one line, as they stand on a page.
 #[must_use]
 pub(crate) fn mark(violations: &[String]) -> String {
-    format!("NOT PUBLISHABLE: {}", violations.join("; "))
+    const MOST: usize = 12;
+    format!("NOT PUBLISHABLE: {}", some(violations, MOST).join("; "))
 }
 
 #[cfg(test)]
