@@ -24,6 +24,7 @@ pub use rules::{REPEATS, SHORTEST_S, violations};
 pub use verify::{Checked, verify};
 
 use crate::error::RecordError;
+use crate::escape;
 use crate::history::{self, Broken};
 
 /// How a site is made.
@@ -124,7 +125,8 @@ pub fn publish(
     if options.strict {
         let refused = |r: &RunEntry| {
             let why = || format!("{}: {}", r.run_id, rules::some(&r.violations, 12).join(", "));
-            (!r.violations.is_empty()).then(why)
+            // What a record says must not move a terminal's cursor.
+            (!r.violations.is_empty()).then(why).map(|line| escape::terminal(&line))
         };
         let mut why: Vec<String> = runs.iter().filter_map(|run| refused(&run.entry)).collect();
         why.extend(broken.iter().map(|b| b.why.clone()));
