@@ -158,7 +158,7 @@ impl<'a> Rest<'a> {
 
     /// The length of a compact array or text; one that is null has none.
     fn length(&mut self) -> Option<usize> {
-        usize::try_from(self.unsigned()?.checked_sub(1).unwrap_or(0)).ok()
+        usize::try_from(self.unsigned()?.saturating_sub(1)).ok()
     }
 
     fn skip_tags(&mut self) -> Option<()> {
