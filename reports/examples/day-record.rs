@@ -103,7 +103,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 component: (*component).into(),
                 cpu_cores: rng.random_range(0.1..0.9),
                 rss_bytes: rng.random_range(50_000_000..400_000_000),
-                write_bytes: u64::from(t) * 11_000_000,
+                write_bytes: Some(u64::from(t) * 11_000_000),
                 ..ResourceRow::default()
             })
             .collect();

@@ -274,7 +274,7 @@ fn resources(page: &mut Page, r: &RunRecord) {
     }
     type Known = fn(&crate::record::ResourceSummary) -> Option<u64>;
     let counts: [(&str, &str, Known); 4] = [
-        ("written_bytes", "Written to storage.", |x| Some(x.write_bytes)),
+        ("written_bytes", "Written to storage.", |x| x.write_bytes),
         ("read_bytes", "Read from storage.", |x| x.read_bytes),
         ("received_bytes", "Received from the network.", |x| x.received_bytes),
         ("sent_bytes", "Sent to the network.", |x| x.sent_bytes),

@@ -154,9 +154,8 @@ pub fn resource_summary(rows: &[ResourceRow], from_s: f64, to_s: f64) -> Vec<Res
         summary.cpu_cores_mean += row.cpu_cores;
         summary.cpu_cores_max = summary.cpu_cores_max.max(row.cpu_cores);
         summary.rss_max_bytes = summary.rss_max_bytes.max(row.rss_bytes);
-        summary.write_bytes =
-            summary.write_bytes.max(row.write_bytes.saturating_sub(sums.first.write_bytes));
         let first = &sums.first;
+        summary.write_bytes = since(row.write_bytes, first.write_bytes, summary.write_bytes);
         summary.read_bytes = since(row.read_bytes, first.read_bytes, summary.read_bytes);
         summary.received_bytes =
             since(row.received_bytes, first.received_bytes, summary.received_bytes);
@@ -275,7 +274,7 @@ mod tests {
             component: "kafka".into(),
             cpu_cores,
             rss_bytes: 10,
-            write_bytes,
+            write_bytes: Some(write_bytes),
             sent_bytes: Some(write_bytes * 2),
             ..ResourceRow::default()
         };
@@ -284,7 +283,7 @@ mod tests {
         assert_eq!(got.len(), 1);
         assert!((got[0].cpu_cores_mean - 2.0).abs() < 1e-12);
         assert!((got[0].cpu_cores_max - 3.0).abs() < 1e-12);
-        assert_eq!(got[0].write_bytes, 20);
+        assert_eq!(got[0].write_bytes, Some(20));
         assert_eq!((got[0].sent_bytes, got[0].received_bytes), (Some(40), None));
     }
 }

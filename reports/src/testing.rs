@@ -313,7 +313,7 @@ pub(crate) fn write_without_end(dir: &Path) -> (RunWriter, RunRecord) {
                 cores * rng.random_range(0.8..1.25)
             },
             rss_bytes: 120_000_000,
-            write_bytes: u64::from(second) * 11_000_000,
+            write_bytes: Some(u64::from(second) * 11_000_000),
             ..ResourceRow::default()
         })
         .into();

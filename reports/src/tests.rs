@@ -383,7 +383,7 @@ fn read_and_network_bytes_are_shown_where_a_provider_counted_them_and_only_there
 fn a_journal_from_before_network_bytes_were_counted_still_reads() {
     let line = r#"{"t_s":1.0,"component":"kafka","cpu_cores":0.5,"rss_bytes":1,"write_bytes":2}"#;
     let row: ResourceRow = serde_json::from_str(line).unwrap();
-    assert_eq!((row.write_bytes, row.read_bytes, row.sent_bytes), (2, None, None));
+    assert_eq!((row.write_bytes, row.read_bytes, row.sent_bytes), (Some(2), None, None));
     assert_eq!(serde_json::to_string(&row).unwrap(), line, "what is not known is not written");
 }
 

@@ -57,6 +57,52 @@ pub struct Servers {
     pub password: String,
 }
 
+/// One more Redis, which speaks TLS alone; dropping it ends it and removes its data.
+pub struct RedisWithTls {
+    /// Where it listens, on loopback.
+    pub port: u16,
+    child: Child,
+    _dir: TempDir,
+}
+
+/// Starts a Redis with this certificate and key (PEM) and a password that nobody knows, and waits until it listens.
+/// `None` where Redis is missing and may be.
+pub fn redis_with_tls(certificate: &str, key: &str) -> Option<RedisWithTls> {
+    let mut command = guarded(&find::program("redis-server", "ODG_BENCH_REDIS")?);
+    let dir = tempfile::tempdir().unwrap_or_else(|e| panic!("a temporary directory: {e}"));
+    let port = free_port();
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        path.display().to_string()
+    };
+    let text = format!(
+        "port 0\ntls-port {port}\nbind 127.0.0.1\nrequirepass {}\nsave \"\"\ntls-cert-file {}\n\
+         tls-key-file {}\ntls-ca-cert-file {}\ntls-auth-clients no\n",
+        random_word(),
+        write("server.crt", certificate),
+        write("server.key", key),
+        write("ca.crt", certificate),
+    );
+    command.arg(write("redis.conf", &text)).current_dir(dir.path());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let child = command.spawn().unwrap_or_else(|e| panic!("start redis-server: {e}"));
+    let server = RedisWithTls { port, child, _dir: dir };
+    let deadline = Instant::now() + READY_WITHIN;
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        assert!(Instant::now() < deadline, "redis-server does not listen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Some(server)
+}
+
+impl Drop for RedisWithTls {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// A word that no other test has.
 pub fn random_word() -> String {
     let uuid = fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap_or_default();

@@ -92,7 +92,7 @@ impl ResourceSampler {
             component: name.to_owned(),
             cpu_cores,
             rss_bytes: memory.anonymous + memory.file + memory.shared,
-            write_bytes,
+            write_bytes: Some(write_bytes),
             ..ResourceRow::default()
         }
     }

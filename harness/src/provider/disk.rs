@@ -18,17 +18,18 @@ pub fn free_bytes(path: &Path) -> Result<u64, ProviderError> {
     Ok(stat.blocks_available().saturating_mul(stat.fragment_size()))
 }
 
-/// Refuses when less than `needed_bytes` are free on the disk that holds `path`.
+/// Refuses when less than `needed_bytes` are free on the disk that holds `path`, with what to do about it.
 ///
 /// # Errors
 /// [`ProviderError::DiskFull`] with both figures, or the path cannot be looked at.
-pub fn require(path: &Path, needed_bytes: u64) -> Result<(), ProviderError> {
+pub fn require(path: &Path, needed_bytes: u64, remedy: &'static str) -> Result<(), ProviderError> {
     let free = free_bytes(path)?;
     if free < needed_bytes {
         return Err(ProviderError::DiskFull {
             path: path.to_path_buf(),
             free_bytes: free,
             needed_bytes,
+            remedy,
         });
     }
     Ok(())
@@ -46,12 +47,13 @@ mod tests {
     #[test]
     fn too_little_room_is_refused_with_both_figures() {
         let dir = tempfile::tempdir().unwrap();
-        require(dir.path(), 1).unwrap();
-        let error = require(dir.path(), u64::MAX).unwrap_err();
+        require(dir.path(), 1, "help").unwrap();
+        let error = require(dir.path(), u64::MAX, "help").unwrap_err();
         assert!(
             matches!(error, ProviderError::DiskFull { needed_bytes: u64::MAX, free_bytes, .. } if free_bytes > 0)
         );
-        assert!(error.to_string().contains("needed"), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("needed") && text.ends_with("; help"), "{text}");
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub enum ProviderError {
     Unreachable(Vec<Unreachable>),
     /// The disk has not enough room for what is planned.
     #[error(
-        "{}: {} free and {} needed; free some space or name another disk in ODG_BENCH_WORK_DIR",
+        "{}: {} free and {} needed; {remedy}",
         path.display(), format_bytes(*free_bytes), format_bytes(*needed_bytes)
     )]
     DiskFull {
@@ -75,6 +75,8 @@ pub enum ProviderError {
         free_bytes: u64,
         /// Bytes needed.
         needed_bytes: u64,
+        /// What to do.
+        remedy: &'static str,
     },
     /// A container engine, an image or a container.
     #[error(transparent)]

@@ -16,6 +16,7 @@ mod password;
 mod ports;
 mod ready;
 mod stack;
+mod who;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use odg_profiles::Component;
 use odg_reports::record::Fidelity;
 use serde::Serialize;
 
+use crate::host;
 pub use error::{ProviderError, Unreachable};
 pub use stack::{Control, Death, Stack};
 
@@ -43,6 +45,11 @@ pub trait Provider: Send + Sync {
     /// The directory on this machine whose disk will hold the components' data when [`StartOptions`] names no
     /// other; `None` where they keep it elsewhere.
     fn data_dir_parent(&self) -> Option<PathBuf>;
+
+    /// What to do where that disk is full, as the end of a sentence.
+    fn if_disk_is_full(&self) -> &'static str {
+        "free some space or name another disk in ODG_BENCH_WORK_DIR"
+    }
 
     /// Whether the stack is somebody else's and stays when the run ends: then the run removes what it created.
     fn outlives_run(&self) -> bool;
@@ -74,6 +81,24 @@ pub struct Plan {
     pub choices: Vec<Choice>,
     /// Wanted components that this provider cannot bring up at all (a GPU, three zones …).
     pub unsupported: Vec<Component>,
+    /// What all of them share; `None` where they are elsewhere.
+    pub machine: Option<Machine>,
+}
+
+/// What the servers of a stack may use together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Machine {
+    /// Logical CPUs.
+    pub cores: u32,
+    /// Memory, in bytes; 0 where it is not known.
+    pub memory_bytes: u64,
+}
+
+impl Machine {
+    /// This machine, as far as this process may use it.
+    pub fn this() -> Self {
+        Self { cores: host::cores(), memory_bytes: host::memory_bytes() }
+    }
 }
 
 /// The implementation that was chosen for one component.

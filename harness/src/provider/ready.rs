@@ -14,8 +14,6 @@ use odg_workloads::endpoint::{
 };
 use tokio::net::TcpStream;
 
-use super::answer::Answer;
-
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long one attempt may take: a server that hangs must not hide that it then died.
 const ATTEMPT: Duration = Duration::from_secs(10);
@@ -60,17 +58,6 @@ where
             }
         }
         tokio::time::sleep(PAUSE).await;
-    }
-}
-
-/// Asks one component. Returns the version that it reports, where it reports one.
-pub(in crate::provider) async fn ask(answer: &Answer) -> Result<Option<String>, DriverError> {
-    match answer {
-        Answer::Postgres(at) => postgres(at).await.map(Some),
-        Answer::Redis(at) => redis(at).await.map(Some),
-        Answer::Nats(at) => nats(at).await.map(Some),
-        Answer::Kafka(at) => kafka(at).await.map(|()| None),
-        Answer::S3(at) => s3(at).await.map(|()| None),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use futures::future::BoxFuture;
 use nix::sys::signal::Signal;
 use odg_profiles::Component;
-use odg_reports::record::{Implementation, ResourceRow};
+use odg_reports::record::{Implementation, ResourceRow, Warning};
 use odg_workloads::endpoint::Endpoints;
 
 /// The way that data flows: what feeds the others first, the database that all is registered in last.
@@ -32,8 +32,9 @@ pub trait Control: Send {
     fn died(&mut self) -> Option<Death>;
     /// All processes of each component; empty for what runs inside this process or in a container.
     fn processes(&self) -> Vec<(Component, Vec<i32>)>;
-    /// What each component uses at the moment `t_s` (seconds since the run's epoch), where the provider counts
-    /// it itself; empty where [`Control::processes`] tells.
+    /// What each component used, where the provider counts it itself: a row for every count since the last call,
+    /// with its own time. `t_s` is now, in seconds since the run's epoch; what was counted before the epoch is
+    /// left out. Empty where [`Control::processes`] tells.
     fn resources(&self, t_s: f64) -> Vec<ResourceRow> {
         let _ = t_s;
         Vec::new()
@@ -57,6 +58,8 @@ pub struct Stack {
     pub implementations: Vec<Implementation>,
     /// Time from the start to the last component's first real answer, in milliseconds.
     pub ready_ms: u64,
+    /// What a reader of its figures must know.
+    pub warnings: Vec<Warning>,
     control: Box<dyn Control>,
 }
 
@@ -68,7 +71,7 @@ impl Stack {
         ready_ms: u64,
         control: Box<dyn Control>,
     ) -> Self {
-        Self { endpoints, implementations, ready_ms, control }
+        Self { endpoints, implementations, ready_ms, warnings: Vec::new(), control }
     }
 
     /// Stops every component in order and removes its data. Returns what went wrong, a line each.
@@ -86,8 +89,7 @@ impl Stack {
         self.control.processes()
     }
 
-    /// What each component uses at the moment `t_s` (seconds since the run's epoch), where the provider counts
-    /// it itself; empty where [`Stack::processes`] tells.
+    /// As [`Control::resources`].
     pub fn resources(&self, t_s: f64) -> Vec<ResourceRow> {
         self.control.resources(t_s)
     }

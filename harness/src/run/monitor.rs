@@ -133,12 +133,12 @@ impl Monitor {
             clusters.add(start_s, t_s - start_s, &tally.response, failed);
         }
         self.peak_backlog = self.peak_backlog.max(rows.iter().map(|r| r.backlog).sum());
-        // A row tells of the interval before it, and comes a few milliseconds after its end.
+        // A row tells of the interval before it, and comes a few milliseconds after its end; those that an
+        // engine counts have times of their own.
         let (from, to) = self.recorder.measured_ns();
-        let half = INTERVAL.as_nanos() as u64 / 2;
-        if (from + half..=to + half).contains(&now_ns) {
-            self.resources.extend(resources.iter().cloned());
-        }
+        let half = INTERVAL.as_secs_f64() / 2.0;
+        let measured = from as f64 / 1e9 + half..=to as f64 / 1e9 + half;
+        self.resources.extend(resources.iter().filter(|row| measured.contains(&row.t_s)).cloned());
         let own = resources.iter().find(|row| row.component == GENERATOR);
         self.peak_rss_bytes = self.peak_rss_bytes.max(own.map_or(0, |row| row.rss_bytes));
         self.latest = Latest { rows, resources };

@@ -14,7 +14,6 @@ use odg_workloads::schedule::{Arrivals, DAY_S, DaySlice};
 use sha2::{Digest, Sha256};
 
 use crate::exit::Failure;
-use crate::host;
 
 /// Measured part of a run without `--duration`.
 pub const DURATION: Duration = Duration::from_secs(60);
@@ -214,9 +213,6 @@ impl RunRequest {
                 format!("{volume} is more than the {max} of profile {}", profile.name),
                 "choose the profile with `odg-bench profiles recommend --volume …`",
             ));
-        }
-        if shared {
-            marks.extend(host::scaled_mark(cores, host::memory_bytes(), &profile.resources));
         }
         marks.extend(self.subset(&profile));
         if cfg!(debug_assertions) {

@@ -30,7 +30,7 @@ use super::request::RunPlan;
 use crate::exit::{self, Failure};
 use crate::host;
 use crate::probes::{Asking, platform::services, probe_all};
-use crate::provider::{Death, Provider, Stack, StartOptions, disk};
+use crate::provider::{Death, Plan, Provider, Stack, StartOptions, disk};
 
 /// How long the generator's ceiling is measured before each run.
 const CEILING_TIME: Duration = Duration::from_millis(500);
@@ -73,6 +73,15 @@ pub fn wanted(profile: &Profile) -> Vec<Component> {
     Component::ALL.into_iter().filter(|c| profile.presence(*c) == Presence::Present).collect()
 }
 
+/// The marks of a run that are known before it starts: the plan's, and by how much less than the profile promises
+/// the servers' machine has.
+pub fn marks(plan: &RunPlan, chosen: &Plan) -> Vec<String> {
+    let less = chosen.machine.and_then(|machine| {
+        host::scaled_mark(machine.cores, machine.memory_bytes, &plan.profile.resources)
+    });
+    plan.marks.iter().cloned().chain(less).collect()
+}
+
 /// Bytes that a run will need on the disk of the servers' data.
 pub fn disk_needed(plan: &RunPlan) -> u64 {
     let payload = plan.offered.bytes_per_s * plan.load.length.as_secs_f64();
@@ -106,7 +115,7 @@ pub async fn run_among(
 ) -> Result<RunResult, Failure> {
     let chosen = provider.plan(&wanted(&plan.profile)).await?;
     if let Some(parent) = provider.data_dir_parent() {
-        disk::require(&parent, disk_needed(plan))?;
+        disk::require(&parent, disk_needed(plan), provider.if_disk_is_full())?;
     }
     writable(&options.runs_dir)?;
     let started_at = OffsetDateTime::now_utc();
@@ -146,7 +155,8 @@ pub async fn run_among(
     })?;
     progress.step(&format!("stack ready in {:.1} s", stack.ready_ms as f64 / 1e3));
 
-    let mut record = empty_record(plan, provider, options, &stack, id, started_at);
+    let marks = marks(plan, &chosen);
+    let mut record = empty_record(plan, provider, options, &stack, id, started_at, marks);
     record.repeat = repeat;
     let parts = Parts { plan, options, label: &label, dir: &dir, ceiling, interrupts, stays };
     // A panic must not leave anything in a stack that stays.
@@ -457,6 +467,7 @@ fn empty_record(
     stack: &Stack,
     run_id: String,
     started_at: OffsetDateTime,
+    marks: Vec<String>,
 ) -> RunRecord {
     RunRecord {
         schema_version: SCHEMA_VERSION.into(),
@@ -473,7 +484,7 @@ fn empty_record(
         implementations: stack.implementations.clone(),
         host: host::describe(),
         stack_ready_ms: stack.ready_ms,
-        marks: plan.marks.clone(),
+        marks,
         operations: Vec::new(),
         ledger: LedgerSummary::default(),
         generator: GeneratorSummary::default(),
@@ -483,7 +494,7 @@ fn empty_record(
         verdict: Verdict::Inconclusive,
         reasons: Vec::new(),
         exit_code: exit::UNCERTAIN,
-        warnings: plan.warnings.clone(),
+        warnings: [plan.warnings.as_slice(), &stack.warnings].concat(),
         events: Vec::new(),
     }
 }

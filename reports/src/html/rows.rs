@@ -282,7 +282,7 @@ pub(super) fn resources(r: &RunRecord, most: usize) -> Vec<Resource> {
             cpu_mean: rate(x.cpu_cores_mean),
             cpu_max: rate(x.cpu_cores_max),
             rss: memory(x.rss_max_bytes),
-            written: bytes(x.write_bytes as f64),
+            written: known(x.write_bytes),
             read: known(x.read_bytes),
             received: known(x.received_bytes),
             sent: known(x.sent_bytes),

@@ -115,8 +115,9 @@ pub struct ResourceSummary {
     pub cpu_cores_max: f64,
     /// Highest resident set, in bytes.
     pub rss_max_bytes: u64,
-    /// Bytes written to storage.
-    pub write_bytes: u64,
+    /// Bytes written to storage, where the provider knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_bytes: Option<u64>,
     /// Bytes read from storage, where the provider knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_bytes: Option<u64>,

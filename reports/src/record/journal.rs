@@ -79,8 +79,9 @@ pub struct ResourceRow {
     pub cpu_cores: f64,
     /// Resident set, in bytes; of a container its memory without the page cache that it could give back.
     pub rss_bytes: u64,
-    /// Bytes written to storage since the start.
-    pub write_bytes: u64,
+    /// Bytes written to storage since the start, where the provider knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_bytes: Option<u64>,
     /// Bytes read from storage since the start, where the provider knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_bytes: Option<u64>,

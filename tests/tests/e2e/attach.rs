@@ -13,10 +13,10 @@ use odg_tests::servers::{Kind, Servers, clean, free_port, random_word};
 
 const NOTHING_LEFT: &str = "Nothing of any run on these endpoints.\n";
 /// What is left of the workload without object store and Kafka: NATS is the bus.
-const SMALL_PART: [Kind; 3] = [Kind::Postgres, Kind::Redis, Kind::Nats];
+pub(crate) const SMALL_PART: [Kind; 3] = [Kind::Postgres, Kind::Redis, Kind::Nats];
 
 /// Arguments of a short run with consent.
-const SHORT: [&str; 9] =
+pub(crate) const SHORT: [&str; 9] =
     ["--profile", "small", "--scale", "0.1", "--duration", "5s", "--warmup", "1s", "--yes"];
 
 fn run(place: &Place, file: &std::path::Path, arguments: &[&str]) -> Output {
@@ -31,7 +31,7 @@ fn cell<'a>(record: &'a RunRecord, component: &str) -> &'a FeatureResult {
     found.unwrap_or_else(|| panic!("no cell {component}"))
 }
 
-fn assert_nothing_left(place: &Place, servers: &Servers) {
+pub(crate) fn assert_nothing_left(place: &Place, servers: &Servers) {
     let listed = clean(place, &servers.endpoints(place), &[]);
     assert_eq!(String::from_utf8_lossy(&listed.stdout), NOTHING_LEFT, "{}", stderr(&listed));
     assert_eq!(servers.names_of_the_house(), Vec::<String>::new());
@@ -136,7 +136,7 @@ fn a_read_only_run_asks_who_is_there_and_creates_nothing() {
 }
 
 /// Calls of commands that write, as Redis counts them.
-fn commands_that_wrote(servers: &Servers) -> Vec<String> {
+pub(crate) fn commands_that_wrote(servers: &Servers) -> Vec<String> {
     let stats = servers.redis("INFO commandstats");
     let writes = ["cmdstat_set", "cmdstat_unlink", "cmdstat_del", "cmdstat_expire"];
     let lines = stats.lines().filter(|line| writes.iter().any(|write| line.starts_with(write)));
@@ -191,7 +191,7 @@ fn every_endpoint_that_does_not_answer_is_named_and_no_secret_is() {
         "wrong.yaml",
         &format!(
             "redis: {{host: 127.0.0.1, port: {redis}, password: {canary}}}\n\
-             nats: {{url: \"nats://u:{canary}@127.0.0.1:{nobody}\"}}\n\
+             nats: {{url: \"nats://127.0.0.1:{nobody}\", user: u, password: {canary}}}\n\
              postgres: {{host: 127.0.0.1, port: {}, user: u, password: {canary}, sslmode: disable}}\n\
              kafka: {{bootstrap: \"127.0.0.1:{nobody}\", security: sasl_plaintext, user: u, password: {canary}}}\n\
              s3: {{url: \"http://127.0.0.1:{nobody}\", access_key: k, secret_key: {canary}}}\n\

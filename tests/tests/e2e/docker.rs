@@ -2,17 +2,22 @@
 
 use std::env;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use odg_reports::record::RunState;
-use odg_tests::program::{Place, Started, read, record, stderr, turn};
+use nix::unistd::{Pid, Uid};
+use odg_reports::record::{Fidelity, RunState};
+use odg_tests::engine::EngineProxy;
+use odg_tests::processes;
+use odg_tests::program::{Place, Started, program, read, record, stderr, turn};
 
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Characters of a password that the program makes.
+const PASSWORD_LENGTH: usize = 24;
 
 /// The file of local images; `None`, with a line, where tests on containers are passed over.
 fn images() -> Option<String> {
@@ -51,11 +56,33 @@ fn left(run_id: &str) -> Vec<String> {
     all
 }
 
-/// A run of profile dev on containers that will not end by itself while a test waits.
+/// Arguments of a run on containers that will not end by itself while a test waits.
+fn long<'a>(profile: &'a str, images: &'a str) -> Vec<&'a str> {
+    let stack = ["--profile", profile, "--provider", "docker", "--images", images];
+    let length = ["--scale", "0.1", "--warmup", "1s", "--duration", "10m"];
+    [stack.as_slice(), &length].concat()
+}
+
+/// Such a run of profile dev.
 fn long_run(place: &Place, images: &str) -> Started {
-    let stack = ["--profile", "dev", "--provider", "docker", "--images", images];
-    let length = ["--warmup", "1s", "--duration", "10m"];
-    place.start(&[stack.as_slice(), &length].concat())
+    place.start(&long("dev", images))
+}
+
+/// Such a run of profile dev with its engine behind a proxy.
+fn long_run_through(proxy: &EngineProxy, place: &Place, images: &str) -> Started {
+    let mut command = place.command(&["run", "--runs-dir", "runs", "--quiet", "--output", "json"]);
+    Started::new(command.args(long("dev", images)).env("DOCKER_HOST", proxy.address()))
+}
+
+/// What the program printed, once it has ended.
+fn output_within(run: Started, patience: Duration) -> std::process::Output {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let pid = run.pid();
+    std::thread::spawn(move || sender.send(run.output()));
+    receiver.recv_timeout(patience).unwrap_or_else(|_| {
+        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        panic!("it did not end")
+    })
 }
 
 #[test]
@@ -100,6 +127,13 @@ fn the_small_profile_on_containers_keeps_its_books_and_leaves_nothing() {
         assert!(log.metadata().unwrap().len() > 0, "{}", log.display());
         let answered = record.implementations.iter().find(|i| i.component == component).unwrap();
         assert!(answered.note.as_deref().unwrap().contains("limits "), "{answered:?}");
+        assert!(answered.name.contains("(image odgbench/"), "which image ran: {answered:?}");
+        assert!(answered.note.as_deref().unwrap().contains("instead of the profile's"));
+        assert_eq!(answered.fidelity, Fidelity::Real, "{answered:?}");
+    }
+    for code in ["other-images", "container-figures"] {
+        let said = record.warnings.iter().filter(|warning| warning.code == code).count();
+        assert_eq!(said, 1, "{code}: {:?}", record.warnings);
     }
     assert_eq!(left(&record.run_id), Vec::<String>::new());
 }
@@ -117,6 +151,120 @@ fn an_interrupt_keeps_what_was_measured_and_leaves_nothing() {
     let record = record(&output);
     assert_eq!(record.state, RunState::Interrupted);
     assert_eq!(left(&record.run_id), Vec::<String>::new());
+}
+
+#[test]
+fn an_engine_that_hangs_at_the_end_is_given_up_and_what_is_left_is_named_with_the_next_step() {
+    let Some(images) = images() else { return };
+    let _turn = turn();
+    let place = Place::new();
+    let proxy = EngineProxy::start(&place.work());
+    let run = long_run_through(&proxy, &place, &images);
+    place.await_intervals(2, PATIENCE);
+    proxy.hang();
+    kill(Pid::from_raw(run.pid()), Signal::SIGINT).unwrap();
+    let output = output_within(run, PATIENCE);
+    assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+    let record = record(&output);
+    let run = record.run_id.rsplit('-').next().unwrap_or_default();
+    let warning = record.warnings.iter().find(|warning| warning.code == "not-stopped-cleanly");
+    let text = &warning.unwrap_or_else(|| panic!("{:?}", record.warnings)).text;
+    assert!(text.contains("run `odg-bench clean` once it answers"), "{text}");
+    for part in ["", "-postgresql", "-redis", "-minio", "-nats"] {
+        assert!(text.contains(&format!("odg-bench-{run}{part}")), "{part}: {text}");
+    }
+    assert!(stderr(&output).contains(text.as_str()), "{}", stderr(&output));
+    // Once it answers again.
+    let cleaned = place.command(&["clean"]).output().unwrap();
+    assert_eq!(cleaned.status.code(), Some(0), "{}", stderr(&cleaned));
+    assert_eq!(left(&record.run_id), Vec::<String>::new());
+}
+
+#[test]
+fn an_interrupt_while_containers_are_being_created_leaves_nothing_that_comes_up_late() {
+    let Some(images) = images() else { return };
+    let _turn = turn();
+    let place = Place::new();
+    let proxy = EngineProxy::start(&place.work());
+    let before = docker(&["ps", "--all", "--quiet", "--filter", "label=odg-bench.run"]);
+    proxy.slow_creates();
+    let run = long_run_through(&proxy, &place, &images);
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while proxy.creates() < 4 {
+        assert!(std::time::Instant::now() < deadline, "only {} creates came", proxy.creates());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    kill(Pid::from_raw(run.pid()), Signal::SIGINT).unwrap();
+    let output = output_within(run, PATIENCE);
+    assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+    assert!(stderr(&output).contains("interrupted while the stack was starting"));
+    // What an engine would still be working on is there by now.
+    std::thread::sleep(odg_tests::engine::SLOW);
+    let after = docker(&["ps", "--all", "--quiet", "--filter", "label=odg-bench.run"]);
+    let new: Vec<&String> = after.iter().filter(|id| !before.contains(id)).collect();
+    assert!(new.is_empty(), "{new:?}");
+}
+
+/// The passwords that a run's containers were given, read inside them.
+fn secrets_of(run: &str) -> Vec<String> {
+    let files = [
+        ("postgresql", "/run/odg-bench/password"),
+        ("redis", "/run/odg-bench/redis.conf"),
+        ("nats", "/run/odg-bench/nats.conf"),
+        ("minio", "/run/odg-bench/minio.env"),
+        ("kafka", "/mnt/shared/config/server.properties"),
+    ];
+    let mut found = Vec::new();
+    for (component, file) in files {
+        let name = format!("odg-bench-{run}-{component}");
+        let text = docker(&["exec", &name, "cat", file]).join("\n");
+        // A password is as long as no other word in these files, and is of letters and digits.
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+        let secrets: Vec<&str> = words.filter(|word| word.len() == PASSWORD_LENGTH).collect();
+        assert!(!secrets.is_empty(), "{component} has no password in {file}");
+        found.extend(secrets.into_iter().map(str::to_owned));
+    }
+    found
+}
+
+#[test]
+fn no_password_of_a_container_is_in_what_the_run_wrote_or_printed_or_in_inspect_or_the_process_list()
+ {
+    let Some(images) = images() else { return };
+    let _turn = turn();
+    let place = Place::new();
+    let mut command = place.command(&["run", "--runs-dir", "runs", "--output", "json"]);
+    command.args(long("small", &images)).env("ODG_BENCH_LOG", "trace");
+    let run = Started::new(&mut command);
+    // Read while it runs: it is too much for a pipe that nobody empties.
+    let pid = run.pid();
+    let printing = std::thread::spawn(move || run.output());
+    place.await_intervals(2, PATIENCE);
+    let run_id = place.only_run().file_name().unwrap().to_string_lossy().into_owned();
+    let short = run_id.rsplit('-').next().unwrap_or_default().to_owned();
+    let secrets = secrets_of(&short);
+    assert!(secrets.len() >= 5, "one of each server: {}", secrets.len());
+    let filter = format!("label=odg-bench.run={short}");
+    let containers = docker(&["ps", "--all", "--quiet", "--filter", &filter]);
+    let ids: Vec<&str> = containers.iter().map(String::as_str).collect();
+    assert_eq!(ids.len(), 5);
+    let mut seen = docker(&[["inspect"].as_slice(), &ids].concat()).join("\n");
+    for process in processes::all() {
+        let of = |what: &str| std::fs::read(format!("/proc/{}/{what}", process.pid));
+        seen.push_str(&String::from_utf8_lossy(&of("cmdline").unwrap_or_default()));
+    }
+    kill(Pid::from_raw(pid), Signal::SIGINT).unwrap();
+    let output = printing.join().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", output.status);
+    seen.push_str(&String::from_utf8_lossy(&output.stdout));
+    seen.push_str(&stderr(&output));
+    seen.push_str(&place.written());
+    assert!(seen.contains("redis-server") && seen.len() > 10_000, "what is searched is there");
+    for secret in secrets {
+        let at = seen.find(&secret);
+        assert_eq!(at, None, "a password of {} characters leaked", secret.len());
+    }
+    assert_eq!(left(&run_id), Vec::<String>::new());
 }
 
 #[test]
@@ -174,8 +322,8 @@ fn an_image_file_that_is_half_written_is_bad_input_with_its_line() {
     assert_eq!(text.lines().count(), 1, "{text}");
 }
 
-/// An engine at a socket in a place of its own that sends this to every question, or nothing at all.
-fn engine_that_says(place: &Place, answer: Option<&'static str>) -> String {
+/// An engine at a socket in a place of its own that answers each path with this, or nothing at all.
+fn engine_that_says(place: &Place, answer: Option<fn(&str) -> &'static str>) -> String {
     let path = place.runs().join("engine.sock");
     let listener =
         UnixListener::bind(&path).unwrap_or_else(|e| panic!("listen at {}: {e}", path.display()));
@@ -184,8 +332,11 @@ fn engine_that_says(place: &Place, answer: Option<&'static str>) -> String {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { return };
             match answer {
-                Some(body) => {
-                    let _ = stream.read(&mut [0; 4096]);
+                Some(answer) => {
+                    let mut request = [0; 4096];
+                    let read = stream.read(&mut request).unwrap_or_default();
+                    let request = String::from_utf8_lossy(&request[..read]).into_owned();
+                    let body = answer(request.split(' ').nth(1).unwrap_or_default());
                     let length = body.len();
                     let _ = write!(
                         stream,
@@ -201,7 +352,7 @@ fn engine_that_says(place: &Place, answer: Option<&'static str>) -> String {
 
 #[test]
 fn an_engine_that_is_absent_silent_or_too_old_is_one_line_and_exit_3() {
-    let old = r#"{"Version":"19.03.15","ApiVersion":"1.40"}"#;
+    let old = |_: &str| r#"{"Version":"19.03.15","ApiVersion":"1.40"}"#;
     let absent = |place: &Place| format!("unix://{}", place.runs().join("none.sock").display());
     let silent = |place: &Place| engine_that_says(place, None);
     let outdated = |place: &Place| engine_that_says(place, Some(old));
@@ -225,6 +376,55 @@ fn an_engine_that_is_absent_silent_or_too_old_is_one_line_and_exit_3() {
             assert!(text.contains(word), "{text}");
         }
     }
+}
+
+#[test]
+fn an_engine_that_this_user_may_not_use_is_one_line_with_what_to_do() {
+    let place = Place::new();
+    let address = engine_that_says(&place, None);
+    let socket = address.trim_start_matches("unix://").to_owned();
+    std::fs::set_permissions(&socket, PermissionsExt::from_mode(0o000)).unwrap();
+    let arguments = ["run", "--profile", "dev", "--provider", "docker", "--dry-run"];
+    let mut command = place.command(&arguments);
+    if Uid::effective().is_root() {
+        // Nothing is forbidden to root. Another process copies the program, which may lie where others cannot go.
+        let copy = place.work().join("odg-bench");
+        let copied = Command::new("cp").arg(program()).arg(&copy).status().unwrap();
+        assert!(copied.success());
+        command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(copy);
+        command.args(arguments).current_dir(place.work());
+    }
+    let output = command.env("DOCKER_HOST", &address).output().unwrap();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    for words in ["you may not use the container engine at", socket.as_str(), "group"] {
+        assert!(text.contains(words), "{text}");
+    }
+}
+
+#[test]
+fn a_smaller_machine_of_the_engine_marks_the_run_and_not_this_process_own() {
+    // Fewer CPUs and less memory than profile small promises, and not what this machine has.
+    let answers = |path: &str| match path.rsplit('/').next() {
+        Some("version") => r#"{"Version":"24.0.7","ApiVersion":"1.43"}"#,
+        Some("info") => r#"{"NCPU":5,"MemTotal":7000000000}"#,
+        _ => r#"{"Id":"sha256:00"}"#,
+    };
+    let place = Place::new();
+    let address = engine_that_says(&place, Some(answers));
+    let mut command = place.command(&["run", "--profile", "small", "--provider", "docker"]);
+    let output = command
+        .args(["--dry-run", "--output", "json"])
+        .env("DOCKER_HOST", address)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let marks = plan["marks"].to_string();
+    assert!(marks.contains("scaled host: 5 of 16 vCPU, 7 of 64 GB"), "{marks}");
+    assert_eq!(marks.matches("scaled host").count(), 1, "{marks}");
 }
 
 #[test]

@@ -42,9 +42,14 @@ impl RedisDriver {
     /// Connects and authenticates.
     ///
     /// # Errors
-    /// [`ErrorKind::Connection`] where nothing answers, [`ErrorKind::Refused`] on a wrong password,
-    /// [`ErrorKind::Certificate`] for a certificate that is not accepted.
+    /// [`ErrorKind::Connection`] where nothing answers, [`ErrorKind::Refused`] on a wrong password or a login in
+    /// the host, [`ErrorKind::Certificate`] for a certificate that is not accepted.
     pub async fn connect(endpoint: &RedisEndpoint, prefix: Prefix) -> Result<Self, DriverError> {
+        if endpoint.host.contains('@') {
+            // Not repeated in the error: it may hold a password.
+            let reason = "a login in the host; give it as user and password";
+            return Err(DriverError::new(ErrorKind::Refused, SYSTEM, "read the host", reason));
+        }
         let operation = format!("connect to {}:{}", endpoint.host, endpoint.port);
         let client = client(endpoint, &operation)?;
         let config = ConnectionManagerConfig::new()
@@ -138,10 +143,25 @@ impl RedisDriver {
     /// # Errors
     /// [`ErrorKind::Protocol`] where it reports none; anything else as classified.
     pub async fn version(&self) -> Result<String, DriverError> {
+        self.product().await.map(|(_, version)| version)
+    }
+
+    /// The product that the server says it is, and its version. Those that took Redis's place report a Redis
+    /// version as well, for clients that look at it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] where it reports none; anything else as classified.
+    pub async fn product(&self) -> Result<(&'static str, String), DriverError> {
+        const PRODUCTS: [(&str, &str); 3] = [
+            ("Valkey", "valkey_version"),
+            ("Dragonfly", "dragonfly_version"),
+            ("Redis", "redis_version"),
+        ];
         let mut command = redis::cmd("INFO");
         command.arg("server");
         let info: Done<InfoDict> = self.run("INFO", &command).await?;
-        info.value.get("redis_version").ok_or_else(|| {
+        let named = PRODUCTS.iter().find_map(|(name, key)| Some((*name, info.value.get(key)?)));
+        named.ok_or_else(|| {
             DriverError::new(ErrorKind::Protocol, SYSTEM, "INFO", "no redis_version in the answer")
         })
     }

@@ -13,7 +13,7 @@ use crate::exit::{self, Failure};
 use crate::provider::Plan;
 use crate::run::RunPlan;
 use crate::run::repeat::seeds;
-use crate::run::session::disk_needed;
+use crate::run::session::{disk_needed, marks};
 
 /// Adds a line; writing to a String cannot fail.
 macro_rules! say {
@@ -70,7 +70,7 @@ pub(super) fn run(args: &RunArgs, prepared: &Prepared, chosen: &Plan) -> Result<
                 "notifications": plan.offered.notifications_per_s,
             },
             "disk_bytes_needed": disk_needed(plan),
-            "marks": plan.marks,
+            "marks": marks(plan, chosen),
             "warnings": plan.warnings,
         });
         if let Some(repeat) = repeat {

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 
 use odg_profiles::{Volume, read_images};
 use odg_reports::record::Warning;
+use odg_workloads::driver::postgres;
 use tokio::runtime::Runtime;
 
 use super::super::attach;
@@ -53,6 +54,12 @@ impl Prepared {
     ) -> Result<Self, Failure> {
         args.check()?;
         let given = given(args)?;
+        if let Some(variable) = obeyed_variable(given.as_ref()) {
+            return Err(Failure::usage(format!(
+                "environment variable {variable} is set: PostgreSQL's client library obeys it, and it would change \
+                 what is measured; run `env -u {variable} odg-bench …`"
+            )));
+        }
         let request = args.request(given.as_ref());
         let shared = given.as_ref().is_none_or(Given::is_local);
         let mut plan = request.plan(host::cores(), shared)?;
@@ -132,6 +139,16 @@ impl RunArgs {
             brings: given.map_or(Brings::Everything, Given::brings),
             decisions_per_s: self.decisions,
         }
+    }
+}
+
+/// The variable that would change what is measured of PostgreSQL, where it is loaded.
+fn obeyed_variable(given: Option<&Given>) -> Option<&'static str> {
+    match given {
+        Some(given) => {
+            given.endpoints.postgres.as_ref().and_then(|at| postgres::obeyed_variable(Some(at)))
+        }
+        None => postgres::obeyed_variable(None),
     }
 }
 

@@ -129,6 +129,31 @@ fn url(section: &Section, schemes: &[&str]) -> Result<Option<Url>, EndpointsErro
         .map_err(|message| section.wrong_at("url", setting, &message))
 }
 
+/// Where user and password are written.
+const LOGIN: &str = "`user` and `password_env` or `password_file`";
+
+/// Refuses a login where an address belongs: addresses are shown. `instead` says where it is written.
+fn no_login(section: &Section, field: &str, instead: &str) -> Result<(), EndpointsError> {
+    match section.settings.get(field) {
+        Some(setting) if setting.value.expose().contains('@') => {
+            let message = format!("a login has no place here: give it as {instead}");
+            Err(section.wrong_at(field, setting, &message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A host name or address alone.
+fn host(section: &Section) -> Result<Option<String>, EndpointsError> {
+    no_login(section, "host", LOGIN)?;
+    let Some(setting) = section.settings.get("host") else { return Ok(None) };
+    let host = setting.value.expose();
+    if host.contains(['/', ' ']) {
+        return Err(section.wrong_at("host", setting, "this must be a name or an address alone"));
+    }
+    Ok(Some(host.to_owned()).filter(|host| !host.is_empty()))
+}
+
 /// A value that may stand in the URL or in a setting of its own, which is stronger.
 fn either<T>(own: Option<T>, in_url: Option<T>) -> Option<T> {
     own.or(in_url)
@@ -155,8 +180,7 @@ fn postgres(section: &Section) -> Result<PostgresEndpoint, EndpointsError> {
     let text = |field| section.text(field).filter(|text| !text.is_empty()).map(str::to_owned);
     let in_url = |part: fn(&Url) -> Option<String>| url.as_ref().and_then(part);
     let database = in_url(|url| Some(url.path.trim_matches('/').to_owned()));
-    let password =
-        either(section.secret("password")?, url.as_ref().and_then(|u| u.password.clone()));
+    let password = section.secret("password")?;
     let tls = section.tls()?;
     let missing = |field: &str| section.wrong(&format!("the key `{field}` (or `url`) is missing"));
     let user = either(text("user"), in_url(|url| url.user.clone()));
@@ -172,7 +196,7 @@ fn postgres(section: &Section) -> Result<PostgresEndpoint, EndpointsError> {
     };
     let user = user.ok_or_else(|| missing("user"))?;
     Ok(PostgresEndpoint {
-        host: either(text("host"), in_url(|u| Some(u.host.clone())))
+        host: either(host(section)?, in_url(|u| Some(u.host.clone())))
             .ok_or_else(|| missing("host"))?,
         port: either(section.port()?, url.as_ref().and_then(|u| u.port)).unwrap_or(POSTGRES_PORT),
         password: password.ok_or_else(|| {
@@ -210,9 +234,8 @@ fn redis(section: &Section) -> Result<RedisEndpoint, EndpointsError> {
     }
     let text = |field| section.text(field).filter(|text| !text.is_empty()).map(str::to_owned);
     let by_url = url.as_ref().map(|url| url.scheme == "rediss");
-    let host = either(text("host"), url.as_ref().map(|url| url.host.clone()));
-    let password =
-        either(section.secret("password")?, url.as_ref().and_then(|u| u.password.clone()));
+    let host = either(host(section)?, url.as_ref().map(|url| url.host.clone()));
+    let password = section.secret("password")?;
     let user = either(text("user"), url.as_ref().and_then(|url| url.user.clone()));
     if user.is_some() && password.is_none() {
         return Err(
@@ -232,8 +255,8 @@ fn nats(section: &Section) -> Result<NatsEndpoint, EndpointsError> {
     section.required("url")?;
     let url = url(section, &["nats", "tls"])?.ok_or_else(|| section.wrong("`url` is missing"))?;
     let user = either(section.text("user").map(str::to_owned), url.user.clone());
-    let password = either(section.secret("password")?, url.password.clone());
-    let logins = (user, password, section.secret("token")?, section.secret("creds")?);
+    let logins =
+        (user, section.secret("password")?, section.secret("token")?, section.secret("creds")?);
     let login = match logins {
         (None, None, None, None) => NatsLogin::None,
         (Some(user), Some(password), None, None) => NatsLogin::Password { user, password },
@@ -262,9 +285,10 @@ fn kafka(section: &Section) -> Result<KafkaEndpoint, EndpointsError> {
         ("scram-sha-512", SaslMechanism::ScramSha512),
     ];
     let mut bootstrap = Vec::new();
+    no_login(section, "bootstrap", LOGIN)?;
     for server in section.required("bootstrap")?.split(',').map(str::trim) {
         match split_port(server) {
-            Some((host, port)) if !host.is_empty() && !host.contains(['/', '@', ' ']) => {
+            Some((host, port)) if !host.is_empty() && !host.contains(['/', ' ']) => {
                 bootstrap.push(address(host, port.unwrap_or(KAFKA_PORT)));
             }
             _ => return Err(section.wrong("`bootstrap` must be like host:9092,host:9092")),
@@ -303,18 +327,19 @@ fn kafka(section: &Section) -> Result<KafkaEndpoint, EndpointsError> {
     Ok(KafkaEndpoint { bootstrap: bootstrap.join(","), admin: true, login, tls })
 }
 
-/// `http` or `https`, without a login in it.
-fn http_url(section: &Section) -> Result<Url, EndpointsError> {
+/// `http` or `https`, without a login in it: `instead` says where that is written.
+fn http_url(section: &Section, instead: &str) -> Result<Url, EndpointsError> {
     section.required("url")?;
+    no_login(section, "url", instead)?;
     let url = url(section, &["https", "http"])?.ok_or_else(|| section.wrong("`url` is missing"))?;
-    if url.user.is_some() || url.password.is_some() || !url.query.is_empty() {
-        return Err(section.wrong("`url` must be like https://host:port, without a login in it"));
+    if !url.query.is_empty() {
+        return Err(section.wrong("`url` must be like https://host:port, without parameters"));
     }
     Ok(url)
 }
 
 fn s3(section: &Section) -> Result<S3Endpoint, EndpointsError> {
-    let url = http_url(section)?;
+    let url = http_url(section, "`access_key` and `secret_key_env` or `secret_key_file`")?;
     let secret_key = section.secret("secret_key")?.ok_or_else(|| {
         section.wrong("a secret key is missing: give `secret_key_env` or `secret_key_file`")
     })?;
@@ -342,7 +367,7 @@ fn http(section: &Section) -> Result<HttpEndpoint, EndpointsError> {
         Bearer,
         ClientCredentials,
     }
-    let url = http_url(section)?;
+    let url = http_url(section, "`token_env`, or `client_id` and `client_secret_env`")?;
     let (token, client_secret) = (section.secret("token")?, section.secret("client_secret")?);
     let words = [("none", 0), ("bearer", 1), ("client_credentials", 2)];
     let auth = match section.word("auth", &words)? {
@@ -357,8 +382,9 @@ fn http(section: &Section) -> Result<HttpEndpoint, EndpointsError> {
         (Auth::None, None, None) => HttpLogin::None,
         (Auth::Bearer, Some(token), None) => HttpLogin::Bearer(token),
         (Auth::ClientCredentials, None, Some(client_secret)) => {
-            let setting = section.settings.get("token_url");
             let token_url = section.required("token_url")?;
+            no_login(section, "token_url", "`client_id` and `client_secret_env`")?;
+            let setting = section.settings.get("token_url");
             if let (Err(message), Some(at)) = (Url::parse(token_url, &["https", "http"]), setting) {
                 return Err(section.wrong_at("token_url", at, &message));
             }

@@ -21,7 +21,7 @@ use futures::future::BoxFuture;
 use odg_profiles::Component;
 use odg_reports::record::Fidelity;
 
-use super::{Choice, Plan, Provider, ProviderError, Stack, StartOptions};
+use super::{Choice, Machine, Plan, Provider, ProviderError, Stack, StartOptions};
 use control::AttachControl;
 pub use endpoints::Given;
 pub use error::EndpointsError;
@@ -73,7 +73,8 @@ impl Provider for AttachProvider {
     }
 
     fn plan<'a>(&'a self, wanted: &'a [Component]) -> BoxFuture<'a, Result<Plan, ProviderError>> {
-        let mut plan = Plan::default();
+        let mut plan =
+            Plan { machine: self.given.is_local().then(Machine::this), ..Plan::default() };
         for &component in wanted {
             match self.given.address(component.name()) {
                 Some(address) => plan.choices.push(Choice {

@@ -174,8 +174,7 @@ fn from_file(file: &Path) -> Result<Settings, EndpointsError> {
                 return Err(place.wrong(format!("{known}: {message}")));
             };
             let value = scalar.0;
-            let inline = is_secret(field) || *field == "url" && value.expose().contains('@');
-            if inline && mode & READ_BY_OTHERS != 0 {
+            if is_secret(field) && mode & READ_BY_OTHERS != 0 {
                 settings.exposed.push(format!("{known}.{field}"));
             }
             own.insert(*field, Setting { value, place });

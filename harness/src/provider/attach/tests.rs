@@ -118,9 +118,9 @@ fn a_secret_can_stand_in_a_file_beside_the_endpoints() {
 #[test]
 fn secrets_that_others_can_read_are_named_and_those_that_they_cannot_are_not() {
     let files = Files::new();
-    let text = format!("redis: {{url: \"redis://:{CANARY}@h\"}}\nnats: {{url: \"nats://h\"}}\n");
+    let text = format!("redis: {{host: h, password: {CANARY}}}\nnats: {{url: \"nats://h\"}}\n");
     let open = read(&files.write("open.yaml", &text, 0o644), &[]).unwrap();
-    assert_eq!(open.exposed, ["redis.url"]);
+    assert_eq!(open.exposed, ["redis.password"]);
     let private = read(&files.write("private.yaml", &text, 0o600), &[]).unwrap();
     assert_eq!(private.exposed, Vec::<String>::new());
 }
@@ -152,7 +152,7 @@ fn what_is_wrong_is_said_in_one_line_with_its_place_and_without_a_secret() {
         ("redis:\n  host: h\n  host: i\n", "a key stands twice"),
         ("redis:\n  password: canary-7d41f0\n", "e.yaml:1: redis: the key `host` (or `url`)"),
         (
-            "redis:\n  url: http://:canary-7d41f0@h\n",
+            "redis:\n  url: http://canary-7d41f0@h\n",
             "e.yaml:2: redis.url: this URL has another scheme",
         ),
         ("redis:\n  host: h\n  ca_file: gone/canary\n", "e.yaml:3: redis.ca_file: "),
@@ -186,11 +186,10 @@ fn what_is_wrong_is_said_in_one_line_with_its_place_and_without_a_secret() {
             "kafka:\n  bootstrap: h\n  user: u\n  password: canary-7d41f0\n  security: ssl\n",
             "want `security: sasl_ssl`",
         ),
-        ("kafka:\n  bootstrap: canary-7d41f0@h:1\n", "`bootstrap` must be like"),
-        ("nats:\n  url: nats://u:canary-7d41f0@h\n  token: canary-7d41f0\n", "only one of them"),
+        ("kafka:\n  bootstrap: h/canary-7d41f0\n", "`bootstrap` must be like"),
         (
-            "s3:\n  url: https://k:canary-7d41f0@h\n  secret_key: canary-7d41f0\n  access_key: k\n",
-            "without a login in it",
+            "nats:\n  url: nats://h\n  user: u\n  password: canary-7d41f0\n  token: canary-7d41f0\n",
+            "only one of them",
         ),
         ("quality_gate:\n  url: http://h\n  token: canary-7d41f0\n  auth: none\n", "wants `auth`"),
         ("", "no endpoint is given"),
@@ -201,6 +200,43 @@ fn what_is_wrong_is_said_in_one_line_with_its_place_and_without_a_secret() {
     }
     let missing = read(Path::new("/no/such/file.yaml"), &[]).unwrap_err().to_string();
     assert!(missing.starts_with("/no/such/file.yaml: cannot be read"), "{missing}");
+}
+
+#[test]
+fn a_login_in_an_address_is_refused_with_where_to_write_it_and_never_repeated() {
+    let files = Files::new();
+    let login = format!("u:{CANARY}@h");
+    let rest = "access_key: k, secret_key: s";
+    let client = "auth: client_credentials, client_id: c, client_secret: s";
+    for (text, place, instead) in [
+        (
+            format!("postgres: {{host: \"{login}\", user: u, password: p}}"),
+            "postgres.host",
+            "`user`",
+        ),
+        (format!("postgres: {{url: \"postgres://{login}/d\"}}"), "postgres.url", "`password_env`"),
+        (format!("redis: {{host: \"{login}\"}}"), "redis.host", "`password_env`"),
+        (format!("redis: {{url: \"rediss://:{CANARY}@h\"}}"), "redis.url", "`password_env`"),
+        (format!("nats: {{url: \"nats://{login}\"}}"), "nats.url", "`password_env`"),
+        (format!("kafka: {{bootstrap: \"g:1,{login}:2\"}}"), "kafka.bootstrap", "`password_env`"),
+        (format!("s3: {{url: \"https://{login}\", {rest}}}"), "s3.url", "`secret_key_env`"),
+        (format!("quality_gate: {{url: \"http://{login}\"}}"), "quality_gate.url", "`token_env`"),
+        (
+            format!(
+                "quality_gate: {{url: \"http://h\", {client}, token_url: \"http://{login}/t\"}}"
+            ),
+            "quality_gate.token_url",
+            "`client_secret_env`",
+        ),
+    ] {
+        let error = files.read(&format!("{text}\n")).unwrap_err().to_string();
+        assert!(error.contains(&format!("e.yaml:1: {place}: ")), "{text}: {error}");
+        assert!(error.contains("has no place") && error.contains(instead), "{error}");
+        assert!(!error.contains('\n') && !error.contains(CANARY), "{error}");
+    }
+    // The user alone is no secret.
+    let given = files.read("nats: {url: \"nats://u@h\", password: p}\n").unwrap();
+    assert_eq!(given.address("nats"), Some("h:4222"));
 }
 
 #[test]

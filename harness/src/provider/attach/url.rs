@@ -1,13 +1,10 @@
 //! URLs of servers, as far as endpoints need them.
 
-use odg_workloads::secret::Secret;
-
-/// The parts of `scheme://user:password@host:port/path?query`.
+/// The parts of `scheme://user@host:port/path?query`. A password has no place in it: URLs are shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Url {
     pub scheme: String,
     pub user: Option<String>,
-    pub password: Option<Secret>,
     /// Without the brackets of an IPv6 address.
     pub host: String,
     pub port: Option<u16>,
@@ -15,6 +12,10 @@ pub(super) struct Url {
     pub path: String,
     pub query: Vec<(String, String)>,
 }
+
+/// What is said where a URL has a password in it.
+const PASSWORD: &str =
+    "a password has no place in a URL: give it as `password_env`, `password_file` or `password`";
 
 impl Url {
     /// Reads a URL with one of these schemes.
@@ -31,27 +32,27 @@ impl Url {
         if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(wrong("this URL has white space in it"));
         }
+        let after = rest;
         let rest = rest.split('#').next().unwrap_or_default();
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = match rest.find('/') {
             Some(at) => rest.split_at(at),
             None => (rest, ""),
         };
+        // The end of a password with a / in it: what stands before it would be taken for the host, and shown.
+        if after.contains('@') && !authority.contains('@') {
+            return Err(wrong(PASSWORD));
+        }
         let (login, address) = match authority.rsplit_once('@') {
             Some((login, address)) => (Some(login), address),
             None => (None, authority),
         };
         let decoded =
             |text: &str| decode(text).ok_or_else(|| wrong("a % in this URL is no escape"));
-        let (mut user, mut password) = (None, None);
-        if let Some(login) = login {
-            let (name, secret) = match login.split_once(':') {
-                Some((name, secret)) => (name, Some(secret)),
-                None => (login, None),
-            };
-            user = Some(decoded(name)?).filter(|name| !name.is_empty());
-            password = secret.map(decoded).transpose()?.map(Secret::new);
+        if login.is_some_and(|login| login.contains(':')) {
+            return Err(wrong(PASSWORD));
         }
+        let user = login.map(decoded).transpose()?.filter(|name| !name.is_empty());
         let (host, port) = split_port(address).ok_or_else(|| wrong("this URL has a wrong port"))?;
         if host.is_empty() {
             return Err(wrong("this URL has no host"));
@@ -62,7 +63,7 @@ impl Url {
             pairs.push((decoded(key)?, decoded(value)?));
         }
         let (host, path) = (host.to_owned(), decoded(path)?);
-        Ok(Self { scheme, user, password, host, port, path, query: pairs })
+        Ok(Self { scheme, user, host, port, path, query: pairs })
     }
 
     /// `host:port`, with brackets where the host is an IPv6 address.
@@ -127,13 +128,12 @@ mod tests {
 
     #[test]
     fn urls_are_read_as_people_write_them() {
-        let url = Url::parse("postgres://odg:p%40ss@db:5433/odg?sslmode=require", &["postgres"]);
+        let url = Url::parse("postgres://od%40g@db:5433/odg?sslmode=require", &["postgres"]);
         let url = url.unwrap();
         assert_eq!((url.host.as_str(), url.port, url.path.as_str()), ("db", Some(5433), "/odg"));
-        assert_eq!(url.user.as_deref(), Some("odg"));
-        assert_eq!(url.password.as_ref().map(Secret::expose), Some("p@ss"));
+        assert_eq!(url.user.as_deref(), Some("od@g"));
         assert_eq!(url.query, [("sslmode".to_owned(), "require".to_owned())]);
-        let v6 = Url::parse("redis://:s@[::1]:6380", &["redis"]).unwrap();
+        let v6 = Url::parse("redis://[::1]:6380", &["redis"]).unwrap();
         assert_eq!((v6.host.as_str(), v6.user.as_deref()), ("::1", None));
         assert_eq!(v6.address(1), "[::1]:6380");
         let s3 = Url::parse("https://minio.example/base/", &["http", "https"]).unwrap();
@@ -150,9 +150,18 @@ mod tests {
             "redis://canary@",
             "redis://canary canary",
             "redis://canary:c@[::1",
+            "redis://u:canary@h",
+            "redis://:canary@h:6379",
+            // With an unescaped / or ? or #, the first half would be host and port.
+            "redis://canary:1234/5@h",
+            "redis://canary:1234?5@h",
+            "redis://canary:1234#5@h",
         ] {
             let error = Url::parse(bad, &["redis"]).unwrap_err();
             assert!(!error.contains("canary") && !error.contains('\n'), "{error}");
+            assert!(!error.contains("1234"), "{error}");
         }
+        let error = Url::parse("redis://u:canary@h", &["redis"]).unwrap_err();
+        assert!(error.contains("`password_env`"), "{error}");
     }
 }

@@ -10,7 +10,7 @@ use odg_profiles::{Component, ImageReference};
 use testcontainers::core::IntoContainerPort;
 use testcontainers::core::error::{ClientError, TestcontainersError};
 use testcontainers::runners::AsyncRunner;
-use testcontainers::{ContainerAsync, ContainerRequest, CopyTargetOptions, GenericImage, ImageExt};
+use testcontainers::{ContainerRequest, CopyTargetOptions, GenericImage, ImageExt};
 
 use super::engine::Engine;
 use super::error::{DockerError, one_line, words};
@@ -18,9 +18,11 @@ use super::images::Image;
 use super::labels::Owner;
 use super::limits::Limits;
 use super::recipe::{Recipe, product};
+use super::under_way::UnderWay;
 use super::watch::{Watch, log_tail, status};
 use crate::provider::answer::Answer;
 use crate::provider::ready::{self, NotReady};
+use crate::provider::who::{self, Who};
 use crate::provider::{ProviderError, ports};
 
 /// What one container is started with.
@@ -34,23 +36,27 @@ pub(super) struct Site<'a> {
     pub network: &'a str,
     pub log: PathBuf,
     pub ready_timeout: Duration,
+    pub under_way: &'a UnderWay,
 }
 
 /// A container that answers.
 pub(super) struct Started {
     pub answer: Answer,
-    pub version: String,
+    /// What it says of itself.
+    pub who: Who,
+    /// Limits that it does not have after all.
+    pub not_held: Vec<&'static str>,
     pub ready_ms: u64,
     pub container: Container,
 }
 
-/// A running container, watched. Dropping it removes it.
+/// A running container, watched. The run's guard removes it.
 pub(super) struct Container {
     pub component: Component,
+    pub id: String,
     pub watch: Watch,
     pub grace: Duration,
-    pub handle: ContainerAsync<GenericImage>,
-    reserved: Reserved,
+    _reserved: Reserved,
 }
 
 /// A port that is kept from other servers of this process.
@@ -62,49 +68,37 @@ impl Drop for Reserved {
     }
 }
 
-impl Container {
-    /// Takes the handle out; the port is free again when this is dropped.
-    pub(super) fn into_handle(self) -> ContainerAsync<GenericImage> {
-        let Self { handle, watch, reserved, .. } = self;
-        drop((watch, reserved));
-        handle
-    }
-}
-
 /// Starts one component by its recipe and waits until it has answered a real request.
 pub(super) async fn start(site: Site<'_>, recipe: Recipe) -> Result<Started, ProviderError> {
     let began = Instant::now();
     let component = site.component;
     let reserved = Reserved(recipe.host_port);
-    let name = format!("odg-bench-{}-{}", site.owner.run, component.name());
+    let name = name(&site.owner.run, component);
     let volume = VolumeCreateRequest {
         name: Some(name.clone()),
         labels: Some(site.owner.labels()),
         ..VolumeCreateRequest::default()
     };
-    site.engine
-        .docker
-        .create_volume(volume)
-        .await
+    let docker = site.engine.docker.clone();
+    site.under_way
+        .run(async move { docker.create_volume(volume).await })
+        .await?
         .map_err(|error| DockerError::refused(format!("create volume {name}"), &error))?;
 
-    let handle = match request(&site, &recipe, &name).start().await {
-        Ok(handle) => handle,
-        Err(error) => return Err(not_started(&site, &recipe, &name, error).await),
+    let made = site.under_way.run(make(request(&site, &recipe, &name), recipe.port)).await?;
+    let (id, port) = match made {
+        Ok(made) => made,
+        Err(error) => return Err(not_started(&site, &name, error).await),
     };
-    let watch = Watch::start(&site.engine.docker, handle.id(), site.log.clone());
-    let container = Container { component, watch, grace: recipe.grace, handle, reserved };
-    let port = match container.handle.get_host_port_ipv4(recipe.port.tcp()).await {
-        Ok(port) => port,
-        Err(error) => return Err(not_started(&site, &recipe, &name, error).await),
-    };
+    let watch = Watch::start(&site.engine.docker, &id, site.log.clone());
+    let container = Container { component, id, watch, grace: recipe.grace, _reserved: reserved };
     let answer = (recipe.answer)(port);
     let ended = || container.watch.ended().map(|ended| ended.status);
-    let asked = ready::wait(port, site.ready_timeout, ended, || ready::ask(&answer)).await;
-    let version = match asked {
-        Ok(version) => version,
+    let asked = ready::wait(port, site.ready_timeout, ended, || who::ask(&answer)).await;
+    let who = match asked {
+        Ok(who) => who,
         Err(reason) => {
-            let log_tail = log_tail(&site.engine.docker, container.handle.id()).await;
+            let log_tail = log_tail(&site.engine.docker, &container.id).await;
             let implementation = product(component).to_owned();
             return Err(match reason {
                 NotReady::Ended(status) => {
@@ -123,9 +117,49 @@ pub(super) async fn start(site: Site<'_>, recipe: Recipe) -> Result<Started, Pro
             });
         }
     };
-    let version = version.or(site.image.version).unwrap_or_else(|| "unknown".to_owned());
     let ready_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    Ok(Started { answer, version, ready_ms, container })
+    let not_held = match &site.limits {
+        Some(limits) => not_held(site.engine, limits, &container.id).await?,
+        None => Vec::new(),
+    };
+    Ok(Started { answer, who, not_held, ready_ms, container })
+}
+
+/// Name of a component's container, and of its volume.
+pub(super) fn name(run: &str, component: Component) -> String {
+    format!("odg-bench-{run}-{}", component.name())
+}
+
+/// Creates and starts a container by the library; its id, and its port on this machine.
+async fn make(
+    request: ContainerRequest<GenericImage>,
+    port: u16,
+) -> Result<(String, u16), TestcontainersError> {
+    let handle = request.start().await?;
+    let id = handle.id().to_owned();
+    let port = handle.get_host_port_ipv4(port.tcp()).await;
+    // Dropped, it would remove the container, and wait on this thread for an engine that hangs. The guard
+    // removes it, in bounded time.
+    std::mem::forget(handle);
+    Ok((id, port?))
+}
+
+/// Reads back what the engine has set: it drops limits that its kernel cannot hold, and says nothing.
+async fn not_held(
+    engine: &Engine,
+    limits: &Limits,
+    id: &str,
+) -> Result<Vec<&'static str>, DockerError> {
+    let shown = engine.docker.inspect_container(id, None::<InspectContainerOptions>).await;
+    let shown = shown.map_err(|error| DockerError::refused("show a container's limits", &error))?;
+    Ok(limits.not_held(&shown.host_config.unwrap_or_default(), engine.holds))
+}
+
+/// The port that the engine's refusal is about.
+fn port_in(reason: &str) -> Option<u16> {
+    let (_, after) = reason.split_once("127.0.0.1:")?;
+    let digits = after.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok().filter(|port| *port > 0)
 }
 
 fn request(site: &Site<'_>, recipe: &Recipe, name: &str) -> ContainerRequest<GenericImage> {
@@ -178,12 +212,7 @@ fn request(site: &Site<'_>, recipe: &Recipe, name: &str) -> ContainerRequest<Gen
 }
 
 /// Why a container did not come up, as one line.
-async fn not_started(
-    site: &Site<'_>,
-    recipe: &Recipe,
-    name: &str,
-    error: TestcontainersError,
-) -> ProviderError {
+async fn not_started(site: &Site<'_>, name: &str, error: TestcontainersError) -> ProviderError {
     let component = site.component;
     let reason = match &error {
         TestcontainersError::Client(
@@ -202,7 +231,7 @@ async fn not_started(
         .iter()
         .any(|text| reason.contains(text))
     {
-        return DockerError::PortTaken { component, port: recipe.host_port.unwrap_or(0) }.into();
+        return DockerError::PortTaken { component, port: port_in(&reason) }.into();
     }
     // It may have started and ended at once: then its own words say more.
     let docker = &site.engine.docker;
@@ -219,4 +248,21 @@ async fn not_started(
         }
     }
     DockerError::Refused { what: format!("start {}", product(component)), reason }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_is_read_from_what_engines_say() {
+        for said in [
+            "driver failed programming external connectivity on endpoint x (3c2f): Bind for 127.0.0.1:40123 failed: port is already allocated",
+            "Error starting userland proxy: listen tcp4 127.0.0.1:40123: bind: address already in use",
+        ] {
+            assert_eq!(port_in(said), Some(40_123), "{said}");
+        }
+        assert_eq!(port_in("port is already allocated"), None);
+        assert_eq!(port_in("127.0.0.1:0 is taken"), None);
+    }
 }

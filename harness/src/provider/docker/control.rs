@@ -11,63 +11,22 @@ use nix::sys::signal::Signal;
 use odg_profiles::Component;
 use odg_reports::record::ResourceRow;
 use tempfile::TempDir;
+use time::OffsetDateTime;
 
 use super::blocking::block_on;
 use super::container::Container;
 use super::engine::Engine;
 use super::error::words;
-use super::sweep;
+use super::guard::Guard;
 use crate::provider::stack::STOP_ORDER;
 use crate::provider::{Control, Death};
 
-/// How long a container that was being created when its run ended may take to show.
-const LATE: Duration = Duration::from_secs(3);
+/// Longest that asking all servers to stop may take: the slowest one's own time, and an engine that is busy.
+const STOP_WITHIN: Duration = Duration::from_secs(60);
+/// How long an engine may take to say that it is there.
+const PING_WITHIN: Duration = Duration::from_secs(10);
 
-/// Removes everything of a run when dropped, unless it was told that nothing is left.
-pub(super) struct Guard {
-    run: String,
-    clean: bool,
-    late: Duration,
-}
-
-impl Guard {
-    /// Guards a run whose containers are still being created.
-    pub(super) fn new(run: &str) -> Self {
-        Self { run: run.to_owned(), clean: false, late: LATE }
-    }
-
-    /// Every container is there: none can come up late.
-    pub(super) fn complete(&mut self) {
-        self.late = Duration::ZERO;
-    }
-
-    /// Removes everything now; says what could not be removed.
-    pub(super) async fn remove(mut self, docker: &Docker) -> Vec<String> {
-        let problems = sweep::remove_run(docker, &self.run, self.late).await;
-        self.clean = true;
-        problems
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if self.clean {
-            return;
-        }
-        let (run, late) = (self.run.clone(), self.late);
-        block_on(async move {
-            let problems = match Engine::connect().await {
-                Ok(engine) => sweep::remove_run(&engine.docker, &run, late).await,
-                Err(error) => vec![error.to_string()],
-            };
-            for problem in problems {
-                tracing::error!(%problem, "containers of a run were left; `odg-bench clean` removes them");
-            }
-        });
-    }
-}
-
-/// Fields are dropped in this order, so that the guard finds what a container's own removal has missed.
+/// Dropping it stops watching, and its guard removes everything.
 pub(super) struct DockerControl {
     parts: Vec<Container>,
     guard: Option<Guard>,
@@ -90,7 +49,7 @@ impl DockerControl {
 
     fn id(&self, component: Component) -> io::Result<String> {
         let part = self.parts.iter().find(|part| part.component == component);
-        part.map(|part| part.handle.id().to_owned()).ok_or_else(|| {
+        part.map(|part| part.id.clone()).ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::NotFound,
                 format!("{} is not part of this stack", component.name()),
@@ -99,29 +58,28 @@ impl DockerControl {
     }
 }
 
-impl Drop for DockerControl {
-    fn drop(&mut self) {
-        let handles: Vec<_> = self.parts.drain(..).map(Container::into_handle).collect();
-        if !handles.is_empty() {
-            // The library's own way out needs the runtime that may be ending just now.
-            block_on(async move {
-                join_all(handles.into_iter().map(|handle| handle.rm())).await;
-            });
-        }
-    }
-}
-
 impl Control for DockerControl {
     fn stop(mut self: Box<Self>) -> BoxFuture<'static, Vec<String>> {
         Box::pin(async move {
             let docker = self.engine.docker.clone();
+            let guard = self.guard.take();
+            let ping = tokio::time::timeout(PING_WITHIN, docker.ping()).await;
+            if !matches!(ping, Ok(Ok(_))) {
+                return guard.map(Guard::give_up).into_iter().collect();
+            }
             let mut parts: Vec<Container> = self.parts.drain(..).collect();
             parts.sort_by_key(|part| STOP_ORDER.iter().position(|&c| c == part.component));
             // Asked in order; no server needs another to stop, so the slowest one sets the time.
-            let stopping = parts.into_iter().map(|part| stop_one(&docker, part));
-            let mut problems: Vec<String> =
-                join_all(stopping).await.into_iter().flatten().collect();
-            if let Some(guard) = self.guard.take() {
+            let stopping = join_all(parts.iter_mut().map(|part| stop_one(&docker, part)));
+            let mut problems: Vec<String> = match tokio::time::timeout(STOP_WITHIN, stopping).await
+            {
+                Ok(problems) => problems.into_iter().flatten().collect(),
+                Err(_) => vec![format!(
+                    "the container engine did not stop every container within {} s; they are removed as they run",
+                    STOP_WITHIN.as_secs()
+                )],
+            };
+            if let Some(guard) = guard {
                 problems.extend(guard.remove(&docker).await);
             }
             problems
@@ -144,8 +102,18 @@ impl Control for DockerControl {
     }
 
     fn resources(&self, t_s: f64) -> Vec<ResourceRow> {
-        let row = |part: &Container| Some(part.watch.usage()?.row(t_s, part.component.name()));
-        self.parts.iter().filter_map(row).collect()
+        let now = OffsetDateTime::now_utc();
+        let rows = |part: &Container| {
+            let name = part.component.name();
+            let rows: Vec<ResourceRow> = part
+                .watch
+                .take_usage()
+                .iter()
+                .filter_map(|usage| usage.row(now, t_s, name))
+                .collect();
+            rows
+        };
+        self.parts.iter().flat_map(rows).collect()
     }
 
     fn log_dir(&self) -> &Path {
@@ -177,26 +145,22 @@ impl Control for DockerControl {
     }
 }
 
-/// Stops one container, keeps the rest of its log, and removes it. Says what went wrong.
-async fn stop_one(docker: &Docker, mut part: Container) -> Option<String> {
+/// Stops one container and keeps the rest of its log. Says what went wrong.
+async fn stop_one(docker: &Docker, part: &mut Container) -> Option<String> {
     let component = part.component;
-    let ended = part.watch.ended();
-    let id = part.handle.id().to_owned();
     let mut problem = None;
-    if let Some(ended) = ended {
+    if let Some(ended) = part.watch.ended() {
         problem = Some(format!("{}: had already ended: {}", component.name(), ended.status));
     } else {
         // A container that a fault test has frozen could not act on the request.
-        let _ = docker.unpause_container(&id).await;
+        let _ = docker.unpause_container(&part.id).await;
         let grace = i32::try_from(part.grace.as_secs()).unwrap_or(i32::MAX);
         let options = StopContainerOptionsBuilder::new().t(grace).build();
-        if let Err(error) = docker.stop_container(&id, Some(options)).await {
+        if let Err(error) = docker.stop_container(&part.id, Some(options)).await {
             problem =
                 Some(format!("{}: could not be stopped: {}", component.name(), words(&error)));
         }
     }
     part.watch.finish_log().await;
-    // What this misses the guard removes, and says what it could not.
-    let _ = part.into_handle().rm().await;
     problem
 }

@@ -7,13 +7,19 @@ use std::time::Duration;
 
 use bollard::Docker;
 use bollard::errors::Error;
+use bollard::models::SystemInfoCgroupVersionEnum;
 use testcontainers::core::client::docker_client_instance;
 use testcontainers::core::error::ClientError;
 
 use super::error::{DockerError, OLDEST_API, words};
+use super::limits::Holds;
+use crate::provider::Machine;
 
-/// How long the first question may take: an engine that hangs must not hang a run.
+/// How long the first questions may take: an engine that hangs must not hang a run.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Longest until the engine begins to answer any other question. Stopping a container takes its grace.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+const PODMAN: &str = "Podman";
 const SOCKET: &str = "/var/run/docker.sock";
 
 /// An engine that answers and can be used.
@@ -25,10 +31,12 @@ pub(super) struct Engine {
     pub name: String,
     /// The newest API that it speaks.
     pub api: String,
-    /// CPUs that it may use.
-    pub cpus: u32,
-    /// Memory that it may use, in bytes.
-    pub memory_bytes: u64,
+    /// What its containers may use together.
+    pub machine: Machine,
+    /// Which limits its kernel can hold containers to.
+    pub holds: Holds,
+    /// Whether it counts by cgroup v1, which misses what is written through the page cache.
+    pub cgroup_v1: bool,
     /// Directory of its data.
     pub root: Option<PathBuf>,
 }
@@ -53,8 +61,8 @@ impl Engine {
         let product = version.platform.as_ref().map(|platform| platform.name.as_str());
         let component = version.components.iter().flatten().next().map(|c| c.name.as_str());
         let product = match (product, component) {
-            (_, Some(name)) if name.contains("Podman") => "Podman",
-            (Some(name), _) if name.contains("Podman") => "Podman",
+            (_, Some(name)) if name.contains(PODMAN) => PODMAN,
+            (Some(name), _) if name.contains(PODMAN) => PODMAN,
             _ => "Docker Engine",
         };
         let name =
@@ -64,16 +72,33 @@ impl Engine {
             let found = if api.is_empty() { "unknown".to_owned() } else { api };
             return Err(DockerError::Api { address, engine: name, found });
         }
-        let info =
-            docker.info().await.map_err(|error| DockerError::refused("describe itself", &error))?;
+        let info = tokio::time::timeout(PATIENCE, docker.info())
+            .await
+            .unwrap_or(Err(Error::RequestTimeoutError))
+            .map_err(|error| DockerError::refused("describe itself", &error))?;
         Ok(Self {
-            docker,
+            docker: docker.with_timeout(ANSWER_WITHIN),
             name,
             api,
-            cpus: info.ncpu.and_then(|n| u32::try_from(n).ok()).unwrap_or(1),
-            memory_bytes: info.mem_total.and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
+            machine: Machine {
+                cores: info.ncpu.and_then(|n| u32::try_from(n).ok()).unwrap_or(1),
+                memory_bytes: info.mem_total.and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
+            },
+            holds: Holds {
+                cpu: info.cpu_cfs_quota != Some(false),
+                memory: info.memory_limit != Some(false),
+                swap: info.swap_limit != Some(false),
+            },
+            cgroup_v1: info.cgroup_version == Some(SystemInfoCgroupVersionEnum::_1),
             root: info.docker_root_dir.map(PathBuf::from).filter(|root| root.is_dir()),
         })
+    }
+}
+
+impl Engine {
+    /// Whether it is Podman behind Docker's API: it has no proxy of its own between clients and containers.
+    pub(super) fn is_podman(&self) -> bool {
+        self.name.starts_with(PODMAN)
     }
 }
 

@@ -78,12 +78,15 @@ pub enum DockerError {
         reason: String,
     },
     /// A port on this machine was taken before the container could have it.
-    #[error("{}: port {port} of 127.0.0.1 is taken by another program; start the run again", component.name())]
+    #[error(
+        "{}: {} of 127.0.0.1 is taken by another program; start the run again",
+        component.name(), port.map_or_else(|| "a port".to_owned(), |port| format!("port {port}"))
+    )]
     PortTaken {
         /// Component.
         component: Component,
-        /// The port; 0 where the engine chose it.
-        port: u16,
+        /// The port, where the engine says which.
+        port: Option<u16>,
     },
 }
 

@@ -6,6 +6,8 @@ use bollard::models::HostConfig;
 use odg_profiles::model::Quantities;
 use odg_profiles::units::format_bytes;
 
+use crate::provider::Machine;
+
 /// Limits of one container, and what the profile says where the machine has less.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Limits {
@@ -15,10 +17,19 @@ pub(super) struct Limits {
     promised_bytes: u64,
 }
 
+/// Which limits an engine's kernel can hold containers to. An engine drops the others without a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Holds {
+    pub cpu: bool,
+    pub memory: bool,
+    pub swap: bool,
+}
+
 impl Limits {
-    /// The profile's, but never more than a machine of `cpus` and `memory_bytes` has: an engine refuses more
-    /// CPUs than there are, and more memory than there is limits nothing.
-    pub(super) fn new(promised: &Quantities, cpus: u32, memory_bytes: u64) -> Self {
+    /// The profile's, but never more than the machine has: an engine refuses more CPUs than there are, and more
+    /// memory than there is limits nothing.
+    pub(super) fn new(promised: &Quantities, machine: Machine) -> Self {
+        let Machine { cores: cpus, memory_bytes } = machine;
         let (promised_cpus, promised_bytes) = (promised.cpu.cores(), promised.memory.bytes());
         Self {
             cpus: promised_cpus.min(f64::from(cpus.max(1))),
@@ -43,6 +54,21 @@ impl Limits {
         host.nano_cpus = Some((self.cpus * 1e9) as i64);
         host.memory = Some(memory);
         host.memory_swap = Some(memory);
+    }
+
+    /// Those that a container does not have after all, by what the engine says it has set and can hold.
+    pub(super) fn not_held(&self, set: &HostConfig, holds: Holds) -> Vec<&'static str> {
+        let mut asked = HostConfig::default();
+        self.apply(&mut asked);
+        [
+            ("CPU", holds.cpu && set.nano_cpus == asked.nano_cpus),
+            ("memory", holds.memory && set.memory == asked.memory),
+            ("swap", holds.swap && set.memory_swap == asked.memory_swap),
+        ]
+        .into_iter()
+        .filter(|(_, held)| !held)
+        .map(|(limit, _)| limit)
+        .collect()
     }
 }
 
@@ -73,14 +99,39 @@ mod tests {
             memory: ByteSize::new(8 << 30),
             gpu: None,
         };
-        let enough = Limits::new(&promised, 16, 64 << 30);
+        let machine = |cores, memory_bytes| Machine { cores, memory_bytes };
+        let enough = Limits::new(&promised, machine(16, 64 << 30));
         assert_eq!(enough.to_string(), format!("limits 4 CPU and {}", format_bytes(8 << 30)));
-        let cut = Limits::new(&promised, 2, 4 << 30);
+        let cut = Limits::new(&promised, machine(2, 4 << 30));
         let text = cut.to_string();
         assert!(text.contains("2 CPU of 4") && text.contains(" of "), "{text}");
         let mut host = HostConfig::default();
         cut.apply(&mut host);
         assert_eq!((host.nano_cpus, host.memory), (Some(2_000_000_000), Some(4 << 30)));
         assert_eq!(host.memory_swap, host.memory, "no swap");
+    }
+
+    #[test]
+    fn a_limit_that_the_engine_dropped_or_cannot_hold_is_named() {
+        let promised = Quantities {
+            cpu: Cpu::from_millicores(500),
+            memory: ByteSize::new(2 << 30),
+            gpu: None,
+        };
+        let limits = Limits::new(&promised, Machine { cores: 8, memory_bytes: 32 << 30 });
+        let all = Holds { cpu: true, memory: true, swap: true };
+        let mut set = HostConfig::default();
+        limits.apply(&mut set);
+        assert_eq!(limits.not_held(&set, all), Vec::<&str>::new());
+        // A kernel without swap accounting: the engine sets "unlimited" and creates the container all the same.
+        set.memory_swap = Some(-1);
+        assert_eq!(limits.not_held(&set, all), ["swap"]);
+        set.memory = Some(0);
+        set.nano_cpus = None;
+        assert_eq!(limits.not_held(&set, all), ["CPU", "memory", "swap"]);
+        // What it says it has set, and cannot hold, counts as little.
+        limits.apply(&mut set);
+        let holds = Holds { swap: false, ..all };
+        assert_eq!(limits.not_held(&set, holds), ["swap"]);
     }
 }

@@ -4,11 +4,13 @@
 //! component's data, and ports on 127.0.0.1; everything carries its labels. What the library for containers
 //! does not do (statistics, limits, labels on networks, removal by label) is asked of the engine directly.
 
+mod about;
 mod blocking;
 mod container;
 mod control;
 mod engine;
 mod error;
+mod guard;
 mod images;
 mod kafka;
 mod labels;
@@ -20,6 +22,7 @@ mod recipe;
 mod redis;
 mod stats;
 mod sweep;
+mod under_way;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -35,10 +38,12 @@ use odg_reports::record::{Fidelity, Implementation};
 use odg_workloads::endpoint::Endpoints;
 
 use super::{Choice, Plan, Provider, ProviderError, Stack, StartOptions};
+use about::About;
 use container::{Site, Started};
-use control::{DockerControl, Guard};
+use control::DockerControl;
 use engine::Engine;
 pub use error::DockerError;
+use guard::Guard;
 use labels::Owner;
 use limits::Limits;
 pub use sweep::{Kind, Leftover};
@@ -46,6 +51,8 @@ pub use sweep::{Kind, Leftover};
 /// The `docker` provider.
 #[derive(Debug, Clone)]
 pub struct DockerProvider {
+    /// Those that the profile names.
+    official: BTreeMap<Component, ImageReference>,
     images: BTreeMap<Component, ImageReference>,
     limits: BTreeMap<Component, Quantities>,
 }
@@ -92,9 +99,10 @@ fn no_thread() -> DockerError {
 impl DockerProvider {
     /// A provider for a profile. `mapped` replaces images of the profile, component by component.
     pub fn new(profile: &Profile, mapped: BTreeMap<Component, ImageReference>) -> Self {
-        let mut images = profile.images.clone();
+        let official = profile.images.clone();
+        let mut images = official.clone();
         images.extend(mapped);
-        Self { images, limits: profile.limits.clone() }
+        Self { official, images, limits: profile.limits.clone() }
     }
 
     /// Uses other limits for a component than the profile's.
@@ -126,9 +134,23 @@ impl DockerProvider {
         self.images.get(&component).ok_or(DockerError::NoReference { component })
     }
 
+    /// The profile's own image, where another one is to run.
+    fn replaced(&self, component: Component) -> Option<&ImageReference> {
+        let official = self.official.get(&component)?;
+        (self.images.get(&component) != Some(official)).then_some(official)
+    }
+
+    /// The image of a component, and what it stands for, for people.
+    fn image_in_words(&self, component: Component, image: &str) -> String {
+        match self.replaced(component) {
+            Some(official) => format!("image {image} instead of the profile's {official}"),
+            None => format!("image {image}"),
+        }
+    }
+
     async fn resolve(&self, wanted: &[Component]) -> Result<Plan, ProviderError> {
         let engine = Engine::connect().await?;
-        let mut plan = Plan::default();
+        let mut plan = Plan { machine: Some(engine.machine), ..Plan::default() };
         for &component in wanted {
             if !recipe::COMPONENTS.contains(&component) {
                 plan.unsupported.push(component);
@@ -144,7 +166,10 @@ impl DockerProvider {
                 version: image.and_then(|image| image.version),
                 path: None,
                 fidelity: Fidelity::Real,
-                note: Some(format!("image {reference}, {here}")),
+                note: Some(format!(
+                    "{}, {here}",
+                    self.image_in_words(component, reference.as_str())
+                )),
             });
         }
         Ok(plan)
@@ -171,17 +196,18 @@ impl DockerProvider {
 
         let began = Instant::now();
         let owner = Owner::this(&options.run_id);
-        let mut guard = Guard::new(&owner.run);
-        let network = format!("odg-bench-{}", owner.run);
+        let guard = Guard::new(&owner.run, &wanted);
+        let network = guard::network(&owner.run);
         let request = NetworkCreateRequest {
             name: network.clone(),
             labels: Some(owner.labels()),
             ..NetworkCreateRequest::default()
         };
-        engine
-            .docker
-            .create_network(request)
-            .await
+        let docker = engine.docker.clone();
+        guard
+            .under_way()
+            .run(async move { docker.create_network(request).await })
+            .await?
             .map_err(|error| DockerError::refused(format!("create network {network}"), &error))?;
         let mut starting = Vec::new();
         for (component, image) in found {
@@ -192,30 +218,35 @@ impl DockerProvider {
                 limits: self
                     .limits
                     .get(&component)
-                    .map(|limits| Limits::new(limits, engine.cpus, engine.memory_bytes)),
+                    .map(|limits| Limits::new(limits, engine.machine)),
                 image,
                 owner: &owner,
                 network: &network,
                 log: logs.join(format!("{}.log", component.name())),
                 ready_timeout: options.ready_timeout,
+                under_way: guard.under_way(),
             };
-            let note = note(&engine, &site);
             let recipe = recipe::new(component, site.limits.as_ref())?;
+            let about = About::new(self, &site);
             starting.push(async move {
-                Ok::<_, ProviderError>((container::start(site, recipe).await?, note))
+                Ok::<_, ProviderError>((container::start(site, recipe).await?, about))
             });
         }
         let mut endpoints = Endpoints::default();
         let mut implementations = Vec::new();
         let mut parts = Vec::new();
         // The first error drops the others, and the guard removes what they had begun.
-        for (started, note) in try_join_all(starting).await? {
-            let Started { answer, version, ready_ms, container } = started;
+        let mut not_held = Vec::new();
+        for (started, about) in try_join_all(starting).await? {
+            let Started { answer, who, not_held: limits, ready_ms, container } = started;
+            let component = container.component.name();
+            not_held.extend(limits.iter().map(|limit| format!("{component} {limit}")));
+            let (name, version, note) = about.and_who(&who, &limits);
             implementations.push(Implementation {
-                component: container.component.name().to_owned(),
-                name: recipe::product(container.component).to_owned(),
+                component: component.to_owned(),
+                name,
                 version,
-                fidelity: Fidelity::Real,
+                fidelity: who.fidelity,
                 endpoint: answer.address(),
                 ready_ms,
                 note: Some(note),
@@ -225,23 +256,17 @@ impl DockerProvider {
         }
         let place = |name: &str| wanted.iter().position(|component| component.name() == name);
         implementations.sort_by_key(|implementation| place(&implementation.component));
-        guard.complete();
+        let replaced = wanted.iter().filter_map(|&component| {
+            let (official, used) = (self.replaced(component)?, self.images.get(&component)?);
+            Some(format!("{}: {used} instead of {official}", component.name()))
+        });
+        let warnings = about::warnings(&engine, &replaced.collect::<Vec<_>>(), &not_held);
         let ready_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let control = DockerControl::new(engine, parts, guard, logs, own_logs);
-        Ok(Stack::new(endpoints, implementations, ready_ms, Box::new(control)))
+        let mut stack = Stack::new(endpoints, implementations, ready_ms, Box::new(control));
+        stack.warnings = warnings;
+        Ok(stack)
     }
-}
-
-/// What a reader of a component's figures must know.
-fn note(engine: &Engine, site: &Site<'_>) -> String {
-    let limits = site.limits.map_or_else(
-        || "no limits, the profile states none".to_owned(),
-        |limits| limits.to_string(),
-    );
-    format!(
-        "image {} ({}) on {} with API {}; {limits}",
-        site.reference, site.image.id, engine.name, engine.api
-    )
 }
 
 impl Provider for DockerProvider {
@@ -255,6 +280,10 @@ impl Provider for DockerProvider {
 
     fn data_dir_parent(&self) -> Option<PathBuf> {
         blocking::block_on(async { Engine::connect().await })?.ok()?.root
+    }
+
+    fn if_disk_is_full(&self) -> &'static str {
+        "free some space (`docker system df` shows what takes it), or move the engine's data directory"
     }
 
     fn outlives_run(&self) -> bool {

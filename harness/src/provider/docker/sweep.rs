@@ -9,6 +9,7 @@ use bollard::query_parameters::{
     ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
     RemoveContainerOptionsBuilder, RemoveVolumeOptionsBuilder,
 };
+use futures::future::join_all;
 
 use super::engine::Engine;
 use super::error::{DockerError, is_missing, words};
@@ -17,6 +18,8 @@ use super::labels::{Life, Owner, RUN};
 /// How long removing one run may take. The engine can refuse while it is still busy with the same thing.
 const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(100);
+/// What the last questions may take on top of that.
+const LAST: Duration = Duration::from_secs(10);
 
 /// What a thing in the engine is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,31 +121,55 @@ async fn remove(docker: &Docker, thing: &Labelled) -> Result<(), bollard::errors
 }
 
 /// Removes everything of one run, however often the engine must be asked. What still comes up within `late`
-/// (a container that was being created when its run ended) is removed as well. Returns what could not be.
-pub(super) async fn remove_run(docker: &Docker, run: &str, late: Duration) -> Vec<String> {
-    let began = Instant::now();
+/// (a container whose creation was cut off) is removed as well. Returns what could not be.
+///
+/// # Errors
+/// The engine does not answer, or refuses to list what it has.
+pub(super) async fn remove_run(
+    docker: &Docker,
+    run: &str,
+    late: Duration,
+) -> Result<Vec<String>, DockerError> {
+    let deadline = Instant::now() + PATIENCE.max(late);
+    let late = Instant::now() + late;
+    let mut problems = Vec::new();
     loop {
-        let all = match labelled(docker, Some(run)).await {
-            Ok(all) => all,
-            Err(error) => return vec![error.to_string()],
-        };
-        if all.is_empty() && began.elapsed() >= late {
-            return Vec::new();
+        let listed = tokio::time::timeout_at((deadline + LAST).into(), labelled(docker, Some(run)));
+        let all = listed.await.map_err(|_| DockerError::Refused {
+            what: "list what a run has left".to_owned(),
+            reason: format!("no answer within {} s", (PATIENCE + LAST).as_secs()),
+        })??;
+        if all.is_empty() && Instant::now() >= late {
+            return Ok(Vec::new());
         }
-        let mut problems = Vec::new();
-        for thing in &all {
-            if let Err(error) = remove(docker, thing).await {
-                let (kind, name) = (thing.kind.label(), &thing.name);
-                problems.push(format!("could not remove {kind} {name}: {}", words(&error)));
-            }
-        }
-        if !all.is_empty() && began.elapsed() >= PATIENCE.max(late) {
+        if !all.is_empty() && Instant::now() >= deadline {
             let still =
                 |thing: &Labelled| format!("{} {} is still there", thing.kind.label(), thing.name);
-            return if problems.is_empty() { all.iter().map(still).collect() } else { problems };
+            let silent = problems.is_empty();
+            return Ok(if silent { all.iter().map(still).collect() } else { problems });
+        }
+        let removed = remove_all(docker, &all);
+        if let Ok(found) = tokio::time::timeout_at((deadline + LAST).into(), removed).await {
+            problems = found;
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// Removes all of these, those of a kind at once: containers first, which hold on to the rest.
+async fn remove_all(docker: &Docker, all: &[Labelled]) -> Vec<String> {
+    let (containers, rest): (Vec<_>, Vec<_>) =
+        all.iter().partition(|thing| thing.kind == Kind::Container);
+    let mut problems = Vec::new();
+    for some in [containers, rest] {
+        let removed = join_all(some.into_iter().map(|thing| async move {
+            let error = remove(docker, thing).await.err()?;
+            let (kind, name) = (thing.kind.label(), &thing.name);
+            Some(format!("could not remove {kind} {name}: {}", words(&error)))
+        }));
+        problems.extend(removed.await.into_iter().flatten());
+    }
+    problems
 }
 
 /// What `sweep` found in the engine.

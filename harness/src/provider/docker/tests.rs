@@ -106,12 +106,34 @@ async fn a_stack_has_limits_loopback_ports_figures_and_logs_shows_no_password_an
     for implementation in &stack.implementations {
         let note = implementation.note.as_deref().unwrap();
         assert!(note.contains("image ") && note.contains("limits 0.5 CPU"), "{note}");
+        assert!(note.contains("instead of the profile's"), "{note}");
+        assert!(implementation.name.contains("(image odgbench/"), "{implementation:?}");
+        assert!(implementation.version.starts_with(|c: char| c.is_ascii_digit()));
+        assert_eq!(implementation.fidelity, Fidelity::Real, "{implementation:?}");
     }
-    let rows =
-        until("counting", || Some(stack.resources(7.0)).filter(|rows| rows.len() == 2)).await;
+    let codes: Vec<&str> = stack.warnings.iter().map(|warning| warning.code.as_str()).collect();
+    let holds = engine.holds.cpu && engine.holds.memory && engine.holds.swap;
+    let mut expected = vec!["other-images", "container-figures"];
+    if !holds {
+        expected.insert(1, "limits-not-held");
+    }
+    assert_eq!(codes, expected);
+    let (mut rows, clock) = (Vec::new(), Instant::now());
+    until("three counts of each", || {
+        rows.extend(stack.resources(1_000.0 + clock.elapsed().as_secs_f64()));
+        let of = |name: &str| rows.iter().filter(|row| row.component == name).count();
+        (of("redis") >= 3 && of("nats") >= 3).then_some(())
+    })
+    .await;
+    for name in ["redis", "nats"] {
+        let times: Vec<f64> =
+            rows.iter().filter(|row| row.component == name).map(|row| row.t_s).collect();
+        assert!(times.windows(2).all(|pair| pair[0] < pair[1]), "a count repeats: {times:?}");
+    }
     for row in rows {
         assert!(row.rss_bytes > 0 && row.received_bytes.is_some_and(|n| n > 0), "{row:?}");
-        assert_eq!(row.t_s, 7.0);
+        let now = 1_000.0 + clock.elapsed().as_secs_f64();
+        assert!(row.t_s < now, "it was counted before it was asked for: {row:?}");
     }
     assert_eq!(stack.stop().await, Vec::<String>::new());
     assert_eq!(left(&run).await, Vec::<String>::new());
@@ -323,7 +345,7 @@ async fn a_taken_port_and_a_server_that_ends_at_once_are_named() {
     let engine = Engine::connect().await.unwrap();
     let reference = &images[&Component::Redis];
     let owner = Owner::this(&options("port").run_id);
-    let guard = Guard::new(&owner.run);
+    let guard = Guard::new(&owner.run, &[Component::Redis]);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let taken = listener.local_addr().unwrap().port();
     for (host_port, args) in [(Some(taken), None), (None, Some("--no-such-option"))] {
@@ -340,6 +362,7 @@ async fn a_taken_port_and_a_server_that_ends_at_once_are_named() {
             network: "bridge",
             log: tempfile::tempdir().unwrap().path().join("redis.log"),
             ready_timeout: PATIENCE,
+            under_way: guard.under_way(),
         };
         let Err(error) = container::start(site, recipe).await else { panic!("it cannot start") };
         match host_port {
@@ -353,7 +376,7 @@ async fn a_taken_port_and_a_server_that_ends_at_once_are_named() {
             }
         }
         assert_eq!(
-            sweep::remove_run(&engine.docker, &owner.run, Duration::ZERO).await,
+            sweep::remove_run(&engine.docker, &owner.run, Duration::ZERO).await.unwrap(),
             Vec::<String>::new()
         );
     }
@@ -407,8 +430,26 @@ async fn sweeping_takes_what_dead_runs_left_and_leaves_living_and_foreign_things
     assert_eq!(left(&foreign).await.len(), 3, "foreign things stay");
     assert_eq!(left(&living).await.len(), 3, "a living run's things stay");
     assert_eq!(
-        sweep::remove_run(&engine.docker, &foreign, Duration::ZERO).await,
+        sweep::remove_run(&engine.docker, &foreign, Duration::ZERO).await.unwrap(),
         Vec::<String>::new()
     );
     stack.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_machine_of_a_plan_is_the_engines_and_a_full_disk_is_the_engines_too() {
+    let Some(images) = images() else { return };
+    let engine = Engine::connect().await.unwrap();
+    let info = engine.docker.info().await.unwrap();
+    let provider = provider(images);
+    let machine = provider.plan(&TWO).await.unwrap().machine.unwrap();
+    assert_eq!(Some(i64::from(machine.cores)), info.ncpu);
+    assert_eq!(i64::try_from(machine.memory_bytes).ok(), info.mem_total);
+    let text = super::super::disk::require(
+        std::path::Path::new("/"),
+        u64::MAX,
+        provider.if_disk_is_full(),
+    );
+    let text = text.unwrap_err().to_string();
+    assert!(text.contains("docker system df") && !text.contains("ODG_BENCH_WORK_DIR"), "{text}");
 }

@@ -1,8 +1,9 @@
 //! What goes on in the background while a container runs: its log is kept, its use counted, its end noticed.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bollard::Docker;
 use bollard::container::LogOutput;
@@ -20,8 +21,8 @@ use super::stats::Usage;
 
 /// Pause before a broken stream is asked for again.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Counters older than this are none: the container is gone, or the engine hangs.
-const STALE: Duration = Duration::from_secs(5);
+/// Most counts that are kept until somebody takes them: an hour of them.
+const MOST_KEPT: usize = 3600;
 /// Time for the rest of a log once its container has ended.
 const LOG_REST: Duration = Duration::from_secs(2);
 const TAIL_LINES: usize = 20;
@@ -40,7 +41,8 @@ pub(super) struct Ended {
 #[derive(Default)]
 struct Seen {
     ended: Option<Ended>,
-    usage: Option<(Instant, Usage)>,
+    /// Counts that nobody has taken yet, oldest first.
+    usage: VecDeque<Usage>,
 }
 
 /// Watches one container until dropped.
@@ -73,11 +75,9 @@ impl Watch {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).ended.clone()
     }
 
-    /// What it uses; `None` before the engine's first answer and when there is none any more.
-    pub(super) fn usage(&self) -> Option<Usage> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, usage) = seen.usage.as_ref()?;
-        (at.elapsed() <= STALE).then(|| usage.clone())
+    /// What it used, one for each answer of the engine since the last call.
+    pub(super) fn take_usage(&self) -> VecDeque<Usage> {
+        std::mem::take(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner).usage)
     }
 
     /// Waits until the log of a container that has ended is complete.
@@ -134,7 +134,10 @@ async fn count(docker: Docker, id: String, seen: Arc<Mutex<Seen>>) {
             if let Some(usage) = Usage::new(&answer, before.as_ref()) {
                 before = Some(usage.clone());
                 let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                seen.usage = Some((Instant::now(), usage));
+                if seen.usage.len() == MOST_KEPT {
+                    seen.usage.pop_front();
+                }
+                seen.usage.push_back(usage);
             }
         }
         tokio::time::sleep(PAUSE).await;

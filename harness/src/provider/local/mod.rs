@@ -32,7 +32,7 @@ use odg_profiles::Component;
 use odg_reports::record::Implementation;
 use odg_workloads::endpoint::Endpoints;
 
-use super::{Choice, Plan, Provider, ProviderError, Stack, StartOptions, disk};
+use super::{Choice, Machine, Plan, Provider, ProviderError, Stack, StartOptions, disk};
 use candidate::{Candidate, Identity, Site, Started};
 use control::{LocalControl, Part};
 use reaper::Reaper;
@@ -140,7 +140,7 @@ impl LocalProvider {
     /// # Errors
     /// As [`Provider::plan`].
     pub fn resolve(&self, wanted: &[Component]) -> Result<Plan, ProviderError> {
-        let mut plan = Plan::default();
+        let mut plan = Plan { machine: Some(Machine::this()), ..Plan::default() };
         for &component in wanted {
             if candidates(component).is_empty() {
                 plan.unsupported.push(component);

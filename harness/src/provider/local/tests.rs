@@ -314,7 +314,7 @@ fn the_environment_chooses_an_implementation_and_a_wrong_name_is_told_the_right_
 
 #[test]
 fn what_one_machine_cannot_show_is_listed_and_not_dropped() {
-    let Plan { choices, unsupported } = LocalProvider::new(Search::default())
+    let Plan { choices, unsupported, .. } = LocalProvider::new(Search::default())
         .resolve(&[Component::MultiAz, Component::Trino])
         .unwrap();
     assert!(choices.is_empty());

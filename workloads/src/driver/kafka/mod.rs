@@ -9,6 +9,7 @@ mod leftovers;
 mod producer;
 #[cfg(test)]
 mod real_tests;
+mod release;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -276,14 +277,31 @@ impl KafkaDriver {
     }
 
     /// The broker's version as far as the protocol tells it: `inter.broker.protocol.version` of the
-    /// first broker, which Kafka 4 no longer has, or, without an admin API, the librdkafka that plays the broker.
+    /// first broker, or, since Kafka 4 no longer has it and not everybody may ask for it, the release that supports
+    /// its features. Without an admin API it is the librdkafka that plays the broker.
     ///
     /// # Errors
-    /// Where the broker cannot be asked.
+    /// Where the broker cannot be asked either way.
     pub async fn version(&self) -> Result<String, DriverError> {
         if !self.endpoint.admin {
             return Ok(format!("librdkafka {}", rdkafka::util::get_rdkafka_version().1));
         }
+        let failed = match self.configured_version().await {
+            Ok(Some(version)) => return Ok(version),
+            Ok(None) => None,
+            Err(error) => Some(error),
+        };
+        let endpoint = self.endpoint.clone();
+        let release = run_blocking("release", move || Ok(release::of(&endpoint))).await?;
+        match (release, failed) {
+            (Some(release), _) => Ok(release),
+            (None, Some(error)) => Err(error),
+            (None, None) => Ok("4 or later (no longer reported)".to_owned()),
+        }
+    }
+
+    /// `inter.broker.protocol.version` of the first broker, where it has one.
+    async fn configured_version(&self) -> Result<Option<String>, DriverError> {
         let broker = self
             .blocking(|reader| {
                 let metadata = reader.metadata(None)?;
@@ -304,10 +322,7 @@ impl KafkaDriver {
                 DriverError::new(ErrorKind::Protocol, SYSTEM, "describe broker", "empty answer")
             })?
             .map_err(|code| code_error(format!("describe broker {broker}"), code))?;
-        Ok(config
-            .get("inter.broker.protocol.version")
-            .and_then(|entry| entry.value.clone())
-            .unwrap_or_else(|| "4 or later (no longer reported)".to_owned()))
+        Ok(config.get("inter.broker.protocol.version").and_then(|entry| entry.value.clone()))
     }
 
     /// Deletes the topics that carry the run's prefix, and says which. Without an admin API nothing

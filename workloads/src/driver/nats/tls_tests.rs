@@ -1,7 +1,9 @@
 //! Encrypted connections to a real server, and what is said where one cannot be had.
 
 use super::NatsDriver;
-use crate::driver::test_servers::{Authority, NatsTlsAuth, nats, nats_tls, prefix, refusal};
+use crate::driver::test_servers::{
+    Account, Authority, NatsTlsAuth, nats, nats_operator, nats_tls, prefix, refusal,
+};
 use crate::driver::{DriverError, ErrorKind};
 use crate::endpoint::{NatsEndpoint, NatsLogin};
 use crate::secret::Secret;
@@ -90,4 +92,17 @@ async fn a_login_in_the_address_and_damaged_credentials_are_refused_without_bein
     let (kind, text) = refused(&NatsEndpoint { address, login, tls: None }).await;
     assert_eq!(kind, ErrorKind::Refused);
     assert!(!text.contains("canary"), "{text}");
+}
+
+#[tokio::test]
+async fn signed_credentials_log_in_and_those_of_an_unknown_account_do_not() {
+    let Some((_server, account, endpoint)) = nats_operator().await else { return };
+    connect(&endpoint).await.unwrap().ping().await.unwrap();
+    let another = NatsEndpoint { login: account.user(), ..endpoint.clone() };
+    connect(&another).await.unwrap().ping().await.unwrap();
+    let login = Account::unknown().user();
+    let (kind, text) = refused(&NatsEndpoint { login, ..endpoint.clone() }).await;
+    assert_eq!(kind, ErrorKind::Refused, "{text}");
+    let (kind, text) = refused(&NatsEndpoint { login: NatsLogin::None, ..endpoint }).await;
+    assert_eq!(kind, ErrorKind::Refused, "{text}");
 }

@@ -15,6 +15,17 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for one statement, kept by the server.
 const STATEMENT_TIMEOUT_MS: &str = "30000";
 
+/// The variable of this process's environment that the client library would obey against what `endpoint` says
+/// (or, without one, against what is true of every server that is started here); `None` where there is none.
+/// Every other one that it reads (`PGHOST`, `PGSSLMODE` …) is overruled; these it offers no way to.
+pub fn obeyed_variable(endpoint: Option<&PostgresEndpoint>) -> Option<&'static str> {
+    let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let shows_itself =
+        endpoint.is_some_and(|at| at.ssl_mode != SslMode::Disable && at.tls.identity.is_none());
+    let certificate = ["PGSSLCERT", "PGSSLKEY"].into_iter().filter(|_| shows_itself);
+    ["PGOPTIONS"].into_iter().chain(certificate).find(set)
+}
+
 /// The options of every connection; `schema` is its only search path.
 pub(super) fn options(
     endpoint: &PostgresEndpoint,
@@ -30,6 +41,16 @@ pub(super) fn options(
         SslMode::VerifyCa => PgSslMode::VerifyCa,
         SslMode::VerifyFull => PgSslMode::VerifyFull,
     };
+    if let Some(variable) = obeyed_variable(Some(endpoint)) {
+        let reason =
+            format!("environment variable {variable} is set, which is not to count; unset it");
+        return Err(DriverError::new(ErrorKind::Refused, SYSTEM, operation, reason));
+    }
+    if endpoint.host.contains('@') {
+        // Not repeated in the error: it may hold a password.
+        let reason = "a login in the host; give it as user and password";
+        return Err(DriverError::new(ErrorKind::Refused, SYSTEM, "read the host", reason));
+    }
     let mut options = PgConnectOptions::new_without_pgpass()
         .host(&endpoint.host)
         .port(endpoint.port)
@@ -45,9 +66,9 @@ pub(super) fn options(
             tls.check()
                 .map_err(|e| DriverError::new(ErrorKind::Certificate, SYSTEM, operation, e))?;
         }
-        if let Some(ca) = &tls.ca_pem {
-            options = options.ssl_root_cert_from_pem(ca.clone().into_bytes());
-        }
+        // Without an authority of one's own none at all, so that PGSSLROOTCERT adds none either.
+        let ca = tls.ca_pem.clone().unwrap_or_default();
+        options = options.ssl_root_cert_from_pem(ca.into_bytes());
         if let Some(identity) = &tls.identity {
             options = options
                 .ssl_client_cert_from_pem(&identity.certificate_pem)

@@ -22,6 +22,7 @@ use sqlx::types::Uuid;
 use sqlx::types::time::OffsetDateTime;
 use sqlx::{AssertSqlSafe, Connection, PgPool, Postgres, Row};
 
+pub use connect::obeyed_variable;
 pub use platform_chain::PlatformChain;
 pub use rows::{
     Batch, Counts, DatasetRow, DecisionRow, LayerCount, LineageRow, ObjectRow, QualityRow,
@@ -246,6 +247,16 @@ impl PostgresDriver {
         Ok(first(&rows, "version", |row| row.try_get(0))?.unwrap_or_default())
     }
 
+    /// The product's name as the server gives it: what stands before the version in `version()`.
+    ///
+    /// # Errors
+    /// As classified.
+    pub async fn product(&self) -> Result<String, DriverError> {
+        let rows = self.rows("version", || sqlx::query("SELECT version()")).await?.value;
+        let text: String = first(&rows, "version", |row| row.try_get(0))?.unwrap_or_default();
+        Ok(name_in(&text))
+    }
+
     /// Drops the run's schema and everything in it.
     ///
     /// # Errors
@@ -329,6 +340,15 @@ fn all<T>(
     decoded: impl Fn(&PgRow) -> Result<T, sqlx::Error>,
 ) -> Result<Vec<T>, DriverError> {
     rows.iter().map(decoded).collect::<Result<_, _>>().map_err(|e| pg_error(operation, &e))
+}
+
+/// The words before the version in what `version()` answers, such as `PostgreSQL 16.4 on …`.
+fn name_in(text: &str) -> String {
+    let version = |word: &&str| {
+        word.strip_prefix('v').unwrap_or(word).starts_with(|c: char| c.is_ascii_digit())
+    };
+    let words: Vec<&str> = text.split_whitespace().take_while(|word| !version(word)).collect();
+    words.join(" ")
 }
 
 fn decode(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {

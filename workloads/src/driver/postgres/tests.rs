@@ -208,3 +208,14 @@ fn every_operation_can_run_as_a_task() {
     sendable(|driver| async move { driver.prepare().await });
     sendable(|driver| async move { driver.drop_schema().await });
 }
+
+#[test]
+fn the_product_is_what_stands_before_the_version() {
+    use super::name_in;
+    assert_eq!(
+        name_in("PostgreSQL 15.20 (Debian 15.20-0+deb12u1) on x86_64-pc-linux-gnu"),
+        "PostgreSQL"
+    );
+    assert_eq!(name_in("CockroachDB CCL v23.1.11 (x86_64-pc-linux-gnu)"), "CockroachDB CCL");
+    assert_eq!(name_in(""), "");
+}

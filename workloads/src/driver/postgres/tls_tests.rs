@@ -105,3 +105,41 @@ async fn an_expired_certificate_and_a_server_without_tls_are_told_apart() {
     assert!(text.contains("does not offer TLS"), "{text}");
     connect(&PostgresEndpoint { ssl_mode: SslMode::Prefer, ..plain }).await.unwrap();
 }
+
+/// Port and password of a server whose authority only `PGSSLROOTCERT` names, for a process of its own: what a
+/// client library reads from its environment cannot be set in this one.
+const IN_CHILD: &str = "ODG_BENCH_TEST_TLS_SERVER";
+
+#[tokio::test]
+async fn an_authority_in_the_environment_is_not_trusted() {
+    if let Some(at) = std::env::var(IN_CHILD).ok().filter(|at| !at.is_empty()) {
+        let (port, password) = at.split_once(' ').unwrap();
+        let (kind, text) = refused(&PostgresEndpoint {
+            host: "127.0.0.1".to_owned(),
+            port: port.parse().unwrap(),
+            user: "odg".to_owned(),
+            password: Secret::new(password),
+            database: "postgres".to_owned(),
+            ssl_mode: SslMode::VerifyFull,
+            tls: crate::endpoint::Tls::default(),
+        })
+        .await;
+        assert_eq!(kind, ErrorKind::Certificate, "{text}");
+        return;
+    }
+    let authority = Authority::new();
+    let Some((_server, endpoint)) = postgres_tls(&authority, &authority.server()).await else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ca.pem");
+    std::fs::write(&file, authority.pem()).unwrap();
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["an_authority_in_the_environment_is_not_trusted", "--nocapture"])
+        .env(IN_CHILD, format!("{} {}", endpoint.port, endpoint.password.expose()))
+        .env("PGSSLROOTCERT", &file)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout).into_owned();
+    assert!(child.status.success() && said.contains("1 passed"), "{said}");
+}
