@@ -2,6 +2,7 @@
 
 mod attach;
 mod compare;
+mod conformance;
 mod inspect;
 mod profiles;
 mod run;
@@ -39,6 +40,8 @@ enum Command {
     Report(inspect::ReportArgs),
     /// Say whether one side of runs is worse than another, with confidence
     Compare(compare::CompareArgs),
+    /// Say which promises of a profile a deployment's values and manifests keep
+    Conformance(conformance::ConformanceArgs),
     /// Show, compare and choose profiles
     #[command(subcommand)]
     Profiles(profiles::ProfilesCommand),
@@ -81,6 +84,7 @@ pub fn execute(cli: Cli) -> Result<u8, Failure> {
         Command::Run(args) => run::execute(&args),
         Command::Report(args) => inspect::report(&args),
         Command::Compare(args) => compare::execute(&args),
+        Command::Conformance(args) => conformance::execute(&args),
         Command::Profiles(command) => profiles::execute(command),
         Command::Doctor(args) => inspect::doctor(&args),
         Command::Endpoints(command) => attach::endpoints(&command),

@@ -1,6 +1,7 @@
 //! The real program against real servers. Each test names the promise that it guards.
 
 mod attach;
+mod conformance;
 mod docker;
 mod failures;
 mod fakes;
