@@ -187,9 +187,8 @@ fn material(
         add(&mut subject.inputs, "manifests", hashes);
         material.inventory = Some(inventory);
     } else if let Some(chart) = &chart {
-        let rendered = tempfile::NamedTempFile::new().map_err(|e| {
-            Failure::usage(format!("cannot make a file for what helm prints: {e}"))
-        })?;
+        let rendered = tempfile::NamedTempFile::new()
+            .map_err(|e| Failure::usage(format!("cannot make a file for what helm prints: {e}")))?;
         let mut output = rendered.reopen().map_err(|e| Failure::usage(e.to_string()))?;
         let wanted = Template {
             chart: &chart.dir,

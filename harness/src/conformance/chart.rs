@@ -107,11 +107,7 @@ fn text(file: &Path) -> Result<String, ChartError> {
     fs::read_to_string(file).map_err(|e| failed(e.to_string()))
 }
 
-fn templates(
-    dir: &Path,
-    left: &mut usize,
-    reads: &mut BTreeSet<String>,
-) -> Result<(), ChartError> {
+fn templates(dir: &Path, left: &mut usize, reads: &mut BTreeSet<String>) -> Result<(), ChartError> {
     for path in entries(dir) {
         if *left == 0 {
             return Ok(());
@@ -150,10 +146,16 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         };
-        write("Chart.yaml", "dependencies:\n  - {name: kafka, condition: kafka.enabled}\n  - {name: postgresql, alias: db}\n");
+        write(
+            "Chart.yaml",
+            "dependencies:\n  - {name: kafka, condition: kafka.enabled}\n  - {name: postgresql, alias: db}\n",
+        );
         write("charts/minio-14.8.5.tgz", "");
         write("charts/governance-engine/Chart.yaml", "name: governance-engine\n");
-        write("templates/a.yaml", "x: {{ .Values.ingress.enabled }}\ny: {{ index .Values \"quality-gate\" }}\n");
+        write(
+            "templates/a.yaml",
+            "x: {{ .Values.ingress.enabled }}\ny: {{ index .Values \"quality-gate\" }}\n",
+        );
         write("values.yaml", "kafka: {enabled: true}\n");
         let chart = Chart::open(dir.path()).unwrap();
         let expected =

@@ -28,6 +28,13 @@ pub enum Answer {
         /// Where.
         place: String,
     },
+    /// It is switched off as a whole.
+    Off {
+        /// By what.
+        what: String,
+        /// Where.
+        place: String,
+    },
     /// Nothing, where it should be said.
     Missing(String),
     /// This level cannot say it, and why.
@@ -45,11 +52,16 @@ impl Answer {
     /// Answer of values files.
     pub fn declared(lookup: Lookup, layout: &str) -> Self {
         match lookup {
-            Lookup::Stated(s) => {
-                Self::Stated { fact: s.fact, place: at(&s.place), note: format!("under `{}`", s.key) }
-            }
+            Lookup::Stated(s) => Self::Stated {
+                fact: s.fact,
+                place: at(&s.place),
+                note: format!("under `{}`", s.key),
+            },
             Lookup::Wrong { problem, place, key } => {
                 Self::Wrong { problem: format!("`{key}`: {problem}"), place: at(&place) }
+            }
+            Lookup::Off { place, key } => {
+                Self::Off { what: format!("`{key}` switches it off"), place: at(&place) }
             }
             Lookup::Missing { key } => Self::Missing(format!("nothing stands under `{key}`")),
             Lookup::NoKey => Self::Unseen(format!("{layout} has no key for it")),
@@ -101,7 +113,8 @@ pub(super) fn judge(promise: &Promise, answer: Answer, level: Level) -> Option<F
         Answer::NotAsked => return None,
         Answer::Stated { fact, place, note } => {
             made.relation = relation(promise.rule, &promise.fact, &fact);
-            made.verdict = if keeps(promise.rule, made.relation) { Verdict::Pass } else { Verdict::Fail };
+            made.verdict =
+                if keeps(promise.rule, made.relation) { Verdict::Pass } else { Verdict::Fail };
             made.found = fact.to_string();
             made.place = place;
             made.evidence = note;
@@ -110,6 +123,12 @@ pub(super) fn judge(promise: &Promise, answer: Answer, level: Level) -> Option<F
             made.verdict = Verdict::Fail;
             made.relation = Relation::Contradictory;
             made.found = problem;
+            made.place = place;
+        }
+        Answer::Off { what, place } => {
+            made.verdict = Verdict::Fail;
+            made.relation = Relation::Missing;
+            made.found = what;
             made.place = place;
         }
         // That nothing speaks of it is what absence looks like.
@@ -171,13 +190,11 @@ pub(super) fn relation(rule: Rule, promised: &Fact, found: &Fact) -> Relation {
         (Fact::Nanos(p), Fact::Nanos(f)) => by(p.cmp(f)),
         (Fact::Flag(p), Fact::Flag(f)) => by(f.cmp(p)),
         (Fact::Names(p), Fact::Names(f)) if rule == Rule::AsMany => by(f.len().cmp(&p.len())),
-        (Fact::Names(p), Fact::Names(f)) => {
-            match p.iter().all(|name| f.contains(name)) {
-                true if f.len() > p.len() => Relation::More,
-                true => Relation::Equal,
-                false => Relation::Less,
-            }
-        }
+        (Fact::Names(p), Fact::Names(f)) => match p.iter().all(|name| f.contains(name)) {
+            true if f.len() > p.len() => Relation::More,
+            true => Relation::Equal,
+            false => Relation::Less,
+        },
         (Fact::Text(p), Fact::Text(f)) if rule == Rule::AsOften => {
             match (longest_gap(p), longest_gap(f)) {
                 (Some(p), Some(f)) => by(p.cmp(&f)),

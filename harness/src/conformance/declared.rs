@@ -2,7 +2,7 @@
 
 use odg_profiles::Profile;
 use odg_profiles::values::yaml::{Node, Value};
-use odg_profiles::values::{Declared, Fact, Layout, Promise, Values};
+use odg_profiles::values::{Declared, Fact, Layout, Lookup, Promise, Values};
 use odg_reports::conformance::{Finding, Level, Relation};
 use odg_reports::record::Verdict;
 
@@ -37,7 +37,7 @@ pub(super) fn judge_all(
     unread(&declared, chart_reads, &mut found);
     kafka(&declared, &mut found);
     secrets(profile, values, &mut found);
-    types(&mut found);
+    types(promises, &declared, &mut found);
     found
 }
 
@@ -72,6 +72,7 @@ fn unread(declared: &Declared<'_>, chart_reads: Option<&[String]>, found: &mut V
     }
     for key in keys {
         let mut made = finding(&requirement::UNREAD, key.key.as_str(), Row::Files, LEVEL);
+        made.required = false;
         made.verdict = Verdict::Fail;
         made.relation = Relation::Unread;
         made.promised = "a key that something reads".to_owned();
@@ -140,18 +141,23 @@ fn walk(node: &Node, key: &mut String, visit: &mut impl FnMut(&str, &Node)) {
     }
 }
 
-/// One finding that all values could be read, where none says otherwise.
-fn types(found: &mut Vec<Finding>) {
-    let wrong = found.iter().any(|f| {
-        f.verdict == Verdict::Fail && f.relation == Relation::Contradictory && f.found.contains("must be")
-    });
-    let mut made = finding(&requirement::TYPES, "", Row::Files, LEVEL);
-    if wrong {
+/// Each value that cannot be read as what it must be, or that all could.
+fn types(promises: &[Promise], declared: &Declared<'_>, found: &mut Vec<Finding>) {
+    let before = found.len();
+    for promise in promises {
+        let Lookup::Wrong { problem, place, key } = declared.lookup(&promise.topic) else {
+            continue;
+        };
+        let mut made = finding(&requirement::TYPES, key, Row::Files, LEVEL);
         made.verdict = Verdict::Fail;
         made.relation = Relation::Contradictory;
-        made.found = "some cannot be read; they are named with their promises".to_owned();
-    } else {
-        made.found = "all could be read".to_owned();
+        made.found = problem;
+        made.place = place.to_string();
+        found.push(made);
     }
-    found.push(made);
+    if found.len() == before {
+        let mut made = finding(&requirement::TYPES, "", Row::Files, LEVEL);
+        made.found = "all could be read".to_owned();
+        found.push(made);
+    }
 }

@@ -64,7 +64,10 @@ pub fn page() -> Result<String, ProfileError> {
         MAX_DOCUMENT_BYTES >> 20,
         MAX_MANIFEST_BYTES >> 20
     );
-    let _ = writeln!(out, "\n## Requirements\n\n| requirement | what must hold | declared: asked of values | rendered: asked of manifests | why |\n|---|---|---|---|---|");
+    let _ = writeln!(
+        out,
+        "\n## Requirements\n\n| requirement | what must hold | declared: asked of values | rendered: asked of manifests | why |\n|---|---|---|---|---|"
+    );
     for r in requirement::ALL {
         let cell = |text: Option<&str>| text.unwrap_or("–").replace('|', "\\|");
         let _ = writeln!(

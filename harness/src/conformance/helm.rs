@@ -82,7 +82,10 @@ impl Runner for System {
                 child.kill()?;
                 child.wait()?;
                 return Err(if flood {
-                    HelmError::Refused(format!("it printed more than {} MiB", MAX_MANIFEST_BYTES >> 19))
+                    HelmError::Refused(format!(
+                        "it printed more than {} MiB",
+                        MAX_MANIFEST_BYTES >> 19
+                    ))
                 } else {
                     HelmError::TooSlow
                 });
@@ -157,7 +160,12 @@ mod tests {
     }
 
     impl Runner for Recorded {
-        fn run(&self, program: &str, arguments: &[OsString], mut output: File) -> Result<Ran, HelmError> {
+        fn run(
+            &self,
+            program: &str,
+            arguments: &[OsString],
+            mut output: File,
+        ) -> Result<Ran, HelmError> {
             let words: Vec<_> = arguments.iter().map(|a| a.to_string_lossy()).collect();
             self.asked.borrow_mut().push(format!("{program} {}", words.join(" ")));
             if words[0] == "version" {
@@ -190,7 +198,8 @@ mod tests {
         let (told, text) = run(&runner);
         assert_eq!(told.unwrap(), "helm v3.17.0+g301108e");
         assert_eq!(text, "kind: ConfigMap\n");
-        let asked = "helm template odg chart --namespace opendatagov --values a.yaml --values b.yaml";
+        let asked =
+            "helm template odg chart --namespace opendatagov --values a.yaml --values b.yaml";
         assert_eq!(runner.asked.borrow()[1], asked);
     }
 
@@ -198,10 +207,7 @@ mod tests {
     fn what_helm_refuses_is_one_line_with_its_words() {
         let runner = Recorded { success: false, asked: RefCell::default() };
         let error = run(&runner).0.unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "helm template failed: Error: parse error at (x/y.yaml:3); Use --debug"
-        );
+        assert_eq!(error, "helm template failed: Error: parse error at (x/y.yaml:3); Use --debug");
     }
 
     #[test]

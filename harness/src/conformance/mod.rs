@@ -74,7 +74,9 @@ pub fn certify(
                 }
                 None => "no manifests were given; give --manifests FILE or --chart DIR",
             },
-            Level::Observed => "no cluster was given; values and manifests show nothing of a live one",
+            Level::Observed => {
+                "no cluster was given; values and manifests show nothing of a live one"
+            }
         };
         unasked.push((level, why.to_owned()));
     }

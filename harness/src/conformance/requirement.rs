@@ -95,7 +95,7 @@ requirements! {
         Some("which profile do they name?"), None, VALUES;
     LAYOUT = "files.layout", "All values are in one layout.",
         Some("do top-level keys belong to the other layout?"), None, "a chart reads only one of the two";
-    UNREAD = "files.unread", "Every key is read by something.",
+    UNREAD = "files.unread", "Every key is read by something. It does not count: what a misspelt key was meant for is missing by itself.",
         Some("is it a key of the layout, or of the chart that was given?"), None, "a misspelt key changes nothing and looks as if it did";
     TYPES = "files.types", "Every value is of the right type.",
         Some("can it be read as what it must be?"), Some("can replicas, quantities and base64 be read?"), "an API server refuses them";

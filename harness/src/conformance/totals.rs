@@ -43,11 +43,25 @@ pub(super) fn totals(profile: &Profile, demands: &[Demand], level: Level) -> Vec
     let storage = Quantity::whole(r.storage.bytes());
     let sums = [
         sum(requests, "cpu", cores, cpu, |d| each(|a| a.cpu, &d.requests, d.replicas), true),
-        sum(requests, "memory", bytes, memory, |d| each(|a| a.memory, &d.requests, d.replicas), true),
+        sum(
+            requests,
+            "memory",
+            bytes,
+            memory,
+            |d| each(|a| a.memory, &d.requests, d.replicas),
+            true,
+        ),
         sum(limits, "cpu", cores, cpu, |d| each(|a| a.cpu, &d.limits, d.replicas), false),
         sum(limits, "memory", bytes, memory, |d| each(|a| a.memory, &d.limits, d.replicas), false),
         sum(limits, "cpu autoscaled", cores, cpu, |d| each(|a| a.cpu, &d.limits, d.most), false),
-        sum(limits, "memory autoscaled", bytes, memory, |d| each(|a| a.memory, &d.limits, d.most), false),
+        sum(
+            limits,
+            "memory autoscaled",
+            bytes,
+            memory,
+            |d| each(|a| a.memory, &d.limits, d.most),
+            false,
+        ),
         sum(
             &requirement::SUM_GPU,
             "",
@@ -87,7 +101,8 @@ fn judge(profile: &Profile, sum: &Sum, demands: &[Demand], level: Level) -> Find
         made.verdict = Verdict::Fail;
         made.relation = Relation::Contradictory;
         if at_least {
-            made.evidence.push_str("; the + leaves room for it, but the bill pays for the lower bound only");
+            made.evidence
+                .push_str("; the + leaves room for it, but the bill pays for the lower bound only");
         }
     } else if total < sum.promised {
         made.relation = Relation::Less;
@@ -111,7 +126,8 @@ fn largest(demands: &[Demand], of: fn(&Demand) -> Quantity) -> String {
 
 /// Compares a service's connections with what the database takes.
 pub(super) fn connections(used: &PoolUse, place: String, level: Level) -> Finding {
-    let mut made = finding(&requirement::CONNECTIONS, used.service.as_str(), Row::Connections, level);
+    let mut made =
+        finding(&requirement::CONNECTIONS, used.service.as_str(), Row::Connections, level);
     let limit = match &used.limit_place {
         Some(place) => format!("max_connections {} ({place})", used.limit),
         None => format!("PostgreSQL's default of {}, as nothing states another", used.limit),

@@ -35,6 +35,13 @@ pub enum Lookup {
         /// Under which key.
         key: String,
     },
+    /// It is stated, and a switch beside it is off.
+    Off {
+        /// Where the switch is.
+        place: Place,
+        /// The switch's key.
+        key: String,
+    },
     /// The layout has a key for it, and nothing stands there.
     Missing {
         /// The key.
@@ -106,11 +113,7 @@ impl Declared<'_> {
                     // A service without limits of its own is still there where it has replicas.
                     Lookup::Missing { .. } => {
                         match self.find(&Topic::Service(name.clone(), ServiceTopic::Replicas)) {
-                            Lookup::Stated(Stated {
-                                fact: Fact::Amount(count, _),
-                                place,
-                                key,
-                            }) => {
+                            Lookup::Stated(Stated { fact: Fact::Amount(count, _), place, key }) => {
                                 let there = count != super::Quantity::ZERO;
                                 Lookup::Stated(Stated { fact: Fact::Flag(there), place, key })
                             }
@@ -136,11 +139,8 @@ impl Declared<'_> {
             Layout::Chart => vec![name, "autoscaling", "enabled"],
         };
         let switch = self.root.at(&path)?;
-        (switch.flag() == Some(false)).then(|| Lookup::Wrong {
-            problem: "autoscaling is switched off".to_owned(),
-            place: switch.place.clone(),
-            key: path.join("."),
-        })
+        (switch.flag() == Some(false))
+            .then(|| Lookup::Off { place: switch.place.clone(), key: path.join(".") })
     }
 
     fn find(&self, topic: &Topic) -> Lookup {

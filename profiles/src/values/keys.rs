@@ -106,7 +106,8 @@ fn page(topic: &Topic) -> Vec<Key> {
 
 fn page_service(name: &str, about: ServiceTopic) -> Vec<Key> {
     use ServiceTopic as S;
-    let resources = |part: &str, what: &str, kind| vec![key(&["resources", name, part, what], kind)];
+    let resources =
+        |part: &str, what: &str, kind| vec![key(&["resources", name, part, what], kind)];
     let scaling = |what: &str, kind| vec![key(&["autoscaling", name, what], kind)];
     let (cores, bytes) = (Kind::Amount(Unit::Cores), Kind::Amount(Unit::Bytes));
     match about {

@@ -110,7 +110,8 @@ pub struct Mixed {
 
 /// The layout that most of the top-level keys belong to. Where it cannot be told, the chart's: Helm would read it so.
 pub fn layout(root: &Node) -> Layout {
-    let of = |layout| root.entries().iter().filter(move |e| belongs(&e.key, &e.node) == Some(layout));
+    let of =
+        |layout| root.entries().iter().filter(move |e| belongs(&e.key, &e.node) == Some(layout));
     if of(Layout::Page).count() > of(Layout::Chart).count() { Layout::Page } else { Layout::Chart }
 }
 

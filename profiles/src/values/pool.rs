@@ -60,8 +60,11 @@ pub(super) fn limit(root: &Node, layout: Layout) -> Option<(u64, Place)> {
 /// `max_connections = 500` in a configuration file's text or in a server's arguments.
 pub fn in_configuration(text: &str) -> Option<u64> {
     let after = text.split("max_connections").nth(1)?;
-    let digits: String =
-        after.trim_start_matches([' ', '=', '\t', '\'', '"']).chars().take_while(char::is_ascii_digit).collect();
+    let digits: String = after
+        .trim_start_matches([' ', '=', '\t', '\'', '"'])
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect();
     digits.parse().ok()
 }
 

@@ -199,13 +199,13 @@ impl List<'_> {
 
     fn push(&mut self, topic: Topic, path: &str, fact: Fact, rule: Rule, required: bool) {
         let source = self.source(path);
-        let required =
-            required && rule != Rule::Either && source.origin == Origin::Documented;
+        let required = required && rule != Rule::Either && source.origin == Origin::Documented;
         self.found.push(Promise { topic, path: path.to_owned(), fact, rule, required, source });
     }
 
     fn source(&self, path: &str) -> Provenance {
-        let below = |key: &&String| key.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+        let below =
+            |key: &&String| key.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
         let stated = &self.profile.provenance;
         stated
             .get(path)

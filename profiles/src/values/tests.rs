@@ -64,7 +64,8 @@ fn every_promise_of_the_pages_profiles_is_stated_in_its_own_values() {
 
 #[test]
 fn a_value_of_the_wrong_type_is_named_with_its_place() {
-    let file = values(&[("v.yaml", "replicas:\n  qualityGate: two\ncomponents: {kafka: \"yes\"}\n")]);
+    let file =
+        values(&[("v.yaml", "replicas:\n  qualityGate: two\ncomponents: {kafka: \"yes\"}\n")]);
     let declared = file.declared();
     match declared.lookup(&replicas("quality-gate")) {
         Lookup::Wrong { problem, place, .. } => {
@@ -95,7 +96,8 @@ fn keys_that_nothing_reads_are_called_out_with_the_nearest_that_something_does()
 
 #[test]
 fn a_mixture_of_layouts_is_seen() {
-    let file = values(&[("page.yaml", PAGE_SMALL), ("x.yaml", "governance-engine: {replicaCount: 3}\n")]);
+    let file =
+        values(&[("page.yaml", PAGE_SMALL), ("x.yaml", "governance-engine: {replicaCount: 3}\n")]);
     let declared = file.declared();
     assert_eq!(declared.layout, Layout::Page);
     assert_eq!(declared.mixed.len(), 1);
@@ -136,16 +138,19 @@ fn connections_are_counted_at_the_most_replicas() {
     let file = values(&[("v", PAGE_LARGE), ("t", "postgres: {maxConnections: 500}\n")]);
     let (pool, _) = file.declared().pool("governance-engine").unwrap();
     assert_eq!((pool.wanted(), pool.usable(), pool.limit), (600, 497, 500));
-    let env = "governance-engine: {replicaCount: 2, env: [{name: DATABASE_POOL_SIZE, value: \"5\"}]}\n";
+    let env =
+        "governance-engine: {replicaCount: 2, env: [{name: DATABASE_POOL_SIZE, value: \"5\"}]}\n";
     let (pool, _) = values(&[("v", env)]).declared().pool("governance-engine").unwrap();
     assert_eq!((pool.wanted(), pool.limit), (50, DEFAULT_CONNECTIONS));
 }
 
 #[test]
 fn a_values_file_that_is_none_is_one_line_with_its_place() {
-    for (text, line, word) in
-        [("- a\n- b\n", 1, "a list"), ("a: [1\nb: 2\n", 1, "YAML"), ("a: 1\n---\nb: 1\n", 2, "YAML")]
-    {
+    for (text, line, word) in [
+        ("- a\n- b\n", 1, "a list"),
+        ("a: [1\nb: 2\n", 1, "YAML"),
+        ("a: 1\n---\nb: 1\n", 2, "YAML"),
+    ] {
         let error = Values::read([("v.yaml", text)]).unwrap_err();
         assert!(error.line >= line && error.to_string().contains(word), "{error}");
         assert!(!error.to_string().contains('\n'));

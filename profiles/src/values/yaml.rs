@@ -329,6 +329,15 @@ impl<'de> Visitor<'de> for RawVisitor {
         Ok(Raw::Float(value))
     }
 
+    // A number past 64 bits is none that anything here could mean; its text is kept for the message.
+    fn visit_u128<E>(self, value: u128) -> Result<Raw, E> {
+        Ok(Raw::Text(value.to_string()))
+    }
+
+    fn visit_i128<E>(self, value: i128) -> Result<Raw, E> {
+        Ok(Raw::Text(value.to_string()))
+    }
+
     fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
         Ok(Raw::Text(value.to_owned()))
     }

@@ -38,7 +38,8 @@ pub(super) fn markdown(certificate: &Certificate) -> String {
         for c in &row.cells {
             let noted = if c.noted > 0 { format!(" (+{})", c.noted) } else { String::new() };
             // What a whole level lacks is said once, under the table.
-            let reason = if c.asked == 0 { String::new() } else { format!(": {}", cell(&c.reason)) };
+            let reason =
+                if c.asked == 0 { String::new() } else { format!(": {}", cell(&c.reason)) };
             let _ = write!(out, " {} {}{reason}{noted} |", sign(c.verdict), c.verdict);
         }
         out.push('\n');

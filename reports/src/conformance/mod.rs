@@ -112,7 +112,7 @@ pub struct Finding {
     /// What was asked.
     pub asked: String,
     /// What a reader must know to follow the judgement; empty where the rest says it all.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default)]
     pub evidence: String,
 }
 
@@ -236,7 +236,9 @@ impl Certificate {
     pub fn notable(&self) -> Vec<&Finding> {
         let mut notable: Vec<&Finding> =
             self.findings.iter().filter(|f| matrix::is_notable(f)).collect();
-        notable.sort_by_key(|f| (!f.required || f.verdict != Verdict::Fail, f.verdict != Verdict::Fail));
+        notable.sort_by_key(|f| {
+            (!f.required || f.verdict != Verdict::Fail, f.verdict != Verdict::Fail)
+        });
         notable
     }
 }

@@ -24,7 +24,11 @@ fn certificate(findings: Vec<Finding>) -> Certificate {
         title: "Enterprise".into(),
         tool_version: "0.1.0".into(),
         asked_at: "2026-01-01T00:00:00Z".into(),
-        inputs: vec![Input { kind: "values".into(), name: "v.yaml".into(), sha256: "ab".repeat(32) }],
+        inputs: vec![Input {
+            kind: "values".into(),
+            name: "v.yaml".into(),
+            sha256: "ab".repeat(32),
+        }],
         tools: Vec::new(),
     };
     let row = |row: &str, promised: &str| RowPromise {

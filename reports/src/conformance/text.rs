@@ -83,7 +83,8 @@ pub fn text(certificate: &Certificate, width: usize, colour: bool) -> String {
 }
 
 fn line(finding: &Finding) -> String {
-    let place = if finding.place.is_empty() { String::new() } else { format!(" — {}", finding.place) };
+    let place =
+        if finding.place.is_empty() { String::new() } else { format!(" — {}", finding.place) };
     let evidence = match finding.evidence.as_str() {
         "" => String::new(),
         _ if finding.found.is_empty() => String::new(),
@@ -123,7 +124,10 @@ fn fit(text: &str, width: usize) -> String {
 pub fn explain(certificate: &Certificate, row: &str, level: Level) -> String {
     let mut out = String::new();
     let Some(found) = certificate.matrix.iter().find(|r| r.row == row) else {
-        return format!("{row}: {} promises nothing of it, and nothing was found\n", certificate.profile);
+        return format!(
+            "{row}: {} promises nothing of it, and nothing was found\n",
+            certificate.profile
+        );
     };
     let Some(cell) = found.cells.iter().find(|c| c.level == level) else { return out };
     let reason = escape::terminal(&cell.reason);

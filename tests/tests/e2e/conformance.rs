@@ -31,7 +31,8 @@ fn certificate(output: &Output) -> Certificate {
 fn the_pages_small_values_keep_what_small_promises_and_the_certificate_says_so() {
     let out = tempfile::tempdir().unwrap();
     let (values, dir) = (fixture("page-small.yaml"), out.path().to_string_lossy().into_owned());
-    let ended = run(&["--profile", "small", "--values", &values, "--output", "json", "--out", &dir]);
+    let ended =
+        run(&["--profile", "small", "--values", &values, "--output", "json", "--out", &dir]);
     assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
     let printed = certificate(&ended);
     assert_eq!(printed.verdict, Verdict::Pass);
@@ -73,7 +74,8 @@ fn manifests_are_read_from_standard_input_and_a_cell_can_be_explained() {
     let ended = child.wait_with_output().unwrap();
     assert_eq!(ended.status.code(), Some(0), "{}", stdout(&ended));
     let told = stdout(&ended);
-    for part in ["Kafka · rendered: PASS", "StatefulSet/odg-kafka (-:1)", "Components by Profile"] {
+    for part in ["Kafka · rendered: PASS", "StatefulSet/odg-kafka (-:1)", "Components by Profile"]
+    {
         assert!(told.contains(part), "{part} in {told}");
     }
 }
@@ -119,7 +121,16 @@ fn bad_input_is_one_line_and_exit_code_two() {
 #[test]
 fn what_nobody_could_judge_ends_with_four_and_is_no_pass() {
     let values = fixture("page-small.yaml");
-    let ended = run(&["--profile", "small", "--values", &values, "--level", "observed", "--output", "json"]);
+    let ended = run(&[
+        "--profile",
+        "small",
+        "--values",
+        &values,
+        "--level",
+        "observed",
+        "--output",
+        "json",
+    ]);
     assert_eq!(ended.status.code(), Some(4), "{}", stderr(&ended));
     assert_eq!(certificate(&ended).verdict, Verdict::Inconclusive);
 }

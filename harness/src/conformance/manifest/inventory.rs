@@ -1,13 +1,13 @@
 //! What manifests have, in the few types that promises are compared with. A live cluster's objects fit the same ones.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use odg_profiles::values::Quantity;
 use odg_profiles::values::yaml::Place;
 
 use super::api::ApiNote;
-use super::workload::{Selector, Workload};
+use super::workload::{ClaimTemplate, Selector, Workload};
 
 /// Which object it is and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,22 +178,26 @@ pub struct Inventory {
 impl Inventory {
     /// What can only be known when all was read: replicas under autoscaling, volumes by reference.
     pub(super) fn settle(&mut self) {
+        let scalers: HashMap<_, &Scaler> = self
+            .scalers
+            .iter()
+            .map(|s| ((&s.seen.namespace, &s.target.0, &s.target.1), s))
+            .collect();
+        let claims: HashMap<_, &VolumeClaim> =
+            self.claims.iter().map(|c| ((&c.seen.namespace, &c.seen.name), c)).collect();
         for workload in &mut self.workloads {
-            let scaler = self.scalers.iter().find(|s| scales(s, workload));
-            if let Some(scaler) = scaler {
+            let seen = &workload.seen;
+            if let Some(scaler) = scalers.get(&(&seen.namespace, &seen.kind, &seen.name)) {
                 workload.most = scaler.max.max(scaler.min);
                 workload.replicas = Some(scaler.min);
             }
             for name in std::mem::take(&mut workload.claim_names) {
-                let same = |c: &&VolumeClaim| {
-                    c.seen.name == name && c.seen.namespace == workload.seen.namespace
-                };
-                match self.claims.iter().find(same) {
-                    Some(claim) => workload.claims.push(super::workload::ClaimTemplate {
-                        name: name.clone(),
+                match claims.get(&(&seen.namespace, &name)) {
+                    Some(claim) => workload.claims.push(ClaimTemplate {
                         size: claim.size,
                         class: claim.class.clone(),
                         shared: true,
+                        name,
                     }),
                     None => workload.lost_claims.push(name),
                 }

@@ -13,6 +13,10 @@ use super::inventory::{
 use super::secret::weakness;
 use super::workload::{self, Selector, WorkloadKind, claim_spec, labels};
 
+/// Labels that the cluster gives to pods, which no manifest has.
+const MADE_LABELS: [&str; 2] =
+    ["statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index"];
+
 /// Deepest list of lists.
 const MAX_LISTS: u8 = 4;
 
@@ -108,16 +112,17 @@ fn read(node: &Node, seen: Seen, inventory: &mut Inventory) {
         "ConfigMap" => config_map(node, &seen, inventory),
         _ => {}
     }
-    inventory
-        .wrong
-        .extend(problems.into_iter().map(|what| Wrong { seen: object.clone(), what }));
+    inventory.wrong.extend(problems.into_iter().map(|what| Wrong { seen: object.clone(), what }));
 }
 
 fn service(node: &Node, seen: Seen) -> ServiceObject {
     let ports = node.at(&["spec", "ports"]).map(Node::items).unwrap_or_default();
     let kind = node.at(&["spec", "type"]).and_then(Node::text);
     ServiceObject {
-        selector: labels(node.at(&["spec", "selector"])),
+        selector: labels(node.at(&["spec", "selector"]))
+            .into_iter()
+            .filter(|(key, _)| !MADE_LABELS.contains(&key.as_str()))
+            .collect(),
         port_names: ports
             .iter()
             .filter_map(|p| p.get("targetPort")?.text().map(str::to_owned))
@@ -162,7 +167,8 @@ fn cron_job(node: &Node, seen: Seen) -> Schedule {
         }
     }
     for c in containers {
-        let words = ["command", "args"].iter().flat_map(|k| c.get(k).map(Node::items).unwrap_or_default());
+        let words =
+            ["command", "args"].iter().flat_map(|k| c.get(k).map(Node::items).unwrap_or_default());
         let words: Vec<String> = words.filter_map(Node::scalar).collect();
         let text = words.join(" ");
         if let Some((_, after)) = text.split_once("retention") {

@@ -1,13 +1,12 @@
 //! Passwords that everybody knows.
 
 /// Published defaults of the components and of the platform's own pages.
-const KNOWN: [&str; 26] = [
+const KNOWN: [&str; 24] = [
     "admin",
     "administrator",
     "airflow",
     "changeme",
     "datahub",
-    "default",
     "dev_password",
     "dev_redis",
     "grafana",
@@ -25,7 +24,6 @@ const KNOWN: [&str; 26] = [
     "root",
     "secret",
     "superset",
-    "test",
     "token",
     "123456",
 ];
@@ -37,11 +35,13 @@ const PLACEHOLDERS: [&str; 6] =
 /// Why a secret under this key is weak. The value is quoted only where it is a published default.
 pub fn weakness(key: &str, value: &str) -> Option<String> {
     let name = key.to_ascii_lowercase();
-    let secret = ["pass", "secret", "token", "apikey", "api-key", "api_key", "accesskey", "pwd"];
-    let is_secret = secret.iter().any(|word| name.contains(word))
-        || name.ends_with("-key")
-        || name.ends_with("_key");
-    let reference = ["existingsecret", "secretname", "secretref", "secretkeyref", "_file", "passwordkey"];
+    let inside = ["password", "passwd", "pwd"];
+    let behind = ["secret", "token", "apikey", "accesskey", "secretkey", "-key", "_key", "pass"];
+    let one = name.trim_end_matches('s');
+    let is_secret = inside.iter().any(|word| name.contains(word))
+        || behind.iter().any(|word| one.ends_with(word) || name.ends_with(word));
+    // What names a secret, or says where it is, is none itself.
+    let reference = ["existing", "secretname", "secretref", "_file", "passwordkey", "policy"];
     if !is_secret || reference.iter().any(|word| name.contains(word)) {
         return None;
     }

@@ -148,15 +148,14 @@ fn one(
     loop {
         bytes.clear();
         // One more than is left shows that there is more.
-        let read = (&mut input).take(*left + 1).read_until(b'\n', &mut bytes).map_err(|e| {
-            ManifestError::Unreadable { file: name.to_owned(), why: e.to_string() }
-        })?;
+        let read = (&mut input)
+            .take(*left + 1)
+            .read_until(b'\n', &mut bytes)
+            .map_err(|e| ManifestError::Unreadable { file: name.to_owned(), why: e.to_string() })?;
         if read == 0 {
             break;
         }
-        *left = left
-            .checked_sub(read as u64)
-            .ok_or_else(|| too_large(name, line + 1))?;
+        *left = left.checked_sub(read as u64).ok_or_else(|| too_large(name, line + 1))?;
         hash.update(&bytes);
         let text = std::str::from_utf8(&bytes).map_err(|_| ManifestError::Unreadable {
             file: name.to_owned(),
@@ -186,7 +185,8 @@ fn one(
 
 /// A line that begins with `---` begins a document, wherever it stands: the lines of a block text are indented.
 fn ends_document(line: &str) -> bool {
-    line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
+    line.strip_prefix("---")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
 }
 
 fn document_read(

@@ -131,7 +131,9 @@ impl Workload {
 
     /// The container that the workload is about: the one that bears its name, or the first.
     pub fn main(&self) -> Option<&Container> {
-        let own = |c: &&Container| self.seen.name == c.name || self.seen.name.ends_with(&format!("-{}", c.name));
+        let own = |c: &&Container| {
+            self.seen.name == c.name || self.seen.name.ends_with(&format!("-{}", c.name))
+        };
         self.containers.iter().find(own).or_else(|| self.containers.first())
     }
 

@@ -1,9 +1,7 @@
 //! What manifests say about a promise.
 
 use odg_profiles::Component;
-use odg_profiles::values::{
-    BackupTopic, ClaimTopic, Fact, Quantity, ServiceTopic, Topic, Unit,
-};
+use odg_profiles::values::{BackupTopic, ClaimTopic, Fact, Quantity, ServiceTopic, Topic, Unit};
 
 use super::identity::Identity;
 use crate::conformance::compare::Answer;
@@ -125,10 +123,9 @@ impl Asked<'_> {
         let main = workload.main().cloned().unwrap_or_default();
         let percent = |aim: Option<u64>, what: &str| match scaler {
             Some(scaler) => match aim {
-                Some(aim) => Answer::stated(
-                    Fact::Amount(Quantity::whole(aim), Unit::Percent),
-                    &scaler.seen,
-                ),
+                Some(aim) => {
+                    Answer::stated(Fact::Amount(Quantity::whole(aim), Unit::Percent), &scaler.seen)
+                }
                 None => Answer::Missing(format!("{} has no target for {what}", scaler.seen)),
             },
             None => Answer::Missing(format!("no autoscaler scales {}", workload.seen)),
@@ -172,9 +169,14 @@ impl Asked<'_> {
     }
 
     fn storage_class(&self) -> Answer {
-        let claims: Vec<(&Workload, &ClaimTemplate)> =
-            self.inventory.workloads.iter().flat_map(|w| w.claims.iter().map(move |c| (w, c))).collect();
-        let mut classes: Vec<&str> = claims.iter().filter_map(|(_, c)| c.class.as_deref()).collect();
+        let claims: Vec<(&Workload, &ClaimTemplate)> = self
+            .inventory
+            .workloads
+            .iter()
+            .flat_map(|w| w.claims.iter().map(move |c| (w, c)))
+            .collect();
+        let mut classes: Vec<&str> =
+            claims.iter().filter_map(|(_, c)| c.class.as_deref()).collect();
         classes.sort_unstable();
         classes.dedup();
         match claims.first() {
@@ -245,10 +247,8 @@ impl Asked<'_> {
         };
         let found: Vec<&Schedule> = self.inventory.schedules.iter().filter(is_backup).collect();
         let Some(one) = found.iter().find(|s| !s.suspended).or_else(|| found.first()) else {
-            let looked = format!(
-                "none of {} scheduled jobs is a backup",
-                self.inventory.schedules.len()
-            );
+            let looked =
+                format!("none of {} scheduled jobs is a backup", self.inventory.schedules.len());
             return Answer::Missing(looked);
         };
         match about {
@@ -257,12 +257,12 @@ impl Asked<'_> {
                 place: one.seen.to_string(),
                 note: if one.suspended { "it is suspended".to_owned() } else { String::new() },
             },
-            BackupTopic::Schedule => {
-                Answer::stated(Fact::Text(one.schedule.clone()), &one.seen)
-            }
+            BackupTopic::Schedule => Answer::stated(Fact::Text(one.schedule.clone()), &one.seen),
             BackupTopic::Retention => match one.retention_days {
                 Some(days) => Answer::stated(Fact::count(days), &one.seen),
-                None => unseen("neither its environment nor its arguments state how long they are kept"),
+                None => {
+                    unseen("neither its environment nor its arguments state how long they are kept")
+                }
             },
             BackupTopic::CrossRegion => unseen("a manifest does not show where backups go"),
         }

@@ -6,10 +6,33 @@ use crate::conformance::manifest::{Inventory, Workload};
 
 /// Roles that a component's workloads add to its name.
 const ROLES: [&str; 27] = [
-    "primary", "read", "replicas", "replica", "master", "node", "broker", "controller",
-    "coordinator", "worker", "workers", "webserver", "web", "scheduler", "triggerer",
-    "dag-processor", "api-server", "gms", "frontend", "server", "single", "write", "backend",
-    "gateway", "0", "ha", "single-binary",
+    "primary",
+    "read",
+    "replicas",
+    "replica",
+    "master",
+    "node",
+    "broker",
+    "controller",
+    "coordinator",
+    "worker",
+    "workers",
+    "webserver",
+    "web",
+    "scheduler",
+    "triggerer",
+    "dag-processor",
+    "api-server",
+    "gms",
+    "frontend",
+    "server",
+    "single",
+    "write",
+    "backend",
+    "gateway",
+    "0",
+    "ha",
+    "single-binary",
 ];
 
 /// Workloads by what they are.
@@ -29,9 +52,14 @@ const fn names(component: Component) -> &'static [&'static str] {
         Component::Airflow => &["airflow"],
         Component::Datahub => &["datahub"],
         Component::Qdrant => &["qdrant"],
-        Component::AiExperts => {
-            &["data-expert", "ai-experts", "rag-expert", "code-expert", "vision-expert", "nlp-expert"]
-        }
+        Component::AiExperts => &[
+            "data-expert",
+            "ai-experts",
+            "rag-expert",
+            "code-expert",
+            "vision-expert",
+            "nlp-expert",
+        ],
         Component::CosmosFederation => &["federation-service", "cosmos-federation", "federation"],
         Component::Gpu | Component::MultiAz => &[],
     }
@@ -80,7 +108,9 @@ fn is(workload: &Workload, name: &str) -> bool {
             .iter()
             .find_map(|role| text.strip_suffix(role)?.strip_suffix('-'))
             .unwrap_or(&text);
-        [text.as_str(), bare].iter().any(|t| *t == name || t.strip_suffix(name).is_some_and(|p| p.ends_with('-')))
+        [text.as_str(), bare]
+            .iter()
+            .any(|t| *t == name || t.strip_suffix(name).is_some_and(|p| p.ends_with('-')))
     };
     if let Some(label) = label {
         // `odg` as a label says whose it is, not what it is.

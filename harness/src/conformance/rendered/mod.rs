@@ -32,10 +32,8 @@ pub(super) fn judge_all(
 ) -> Vec<Finding> {
     let identity = Identity::of(inventory);
     let asked = answers::Asked { inventory, identity: &identity };
-    let mut found: Vec<Finding> = promises
-        .iter()
-        .filter_map(|p| judge(p, asked.answer(&p.topic), LEVEL))
-        .collect();
+    let mut found: Vec<Finding> =
+        promises.iter().filter_map(|p| judge(p, asked.answer(&p.topic), LEVEL)).collect();
     if let Some(values) = values {
         carried(profile, promises, values, &asked, &mut found);
     }
@@ -56,7 +54,10 @@ pub(super) fn judge_all(
 }
 
 /// Services and stores that the profile promises, with their workloads.
-fn promised<'a>(profile: &'a Profile, identity: &Identity<'a>) -> Vec<(&'a str, Vec<&'a Workload>)> {
+fn promised<'a>(
+    profile: &'a Profile,
+    identity: &Identity<'a>,
+) -> Vec<(&'a str, Vec<&'a Workload>)> {
     let services = profile
         .services
         .iter()
@@ -119,7 +120,9 @@ fn carried(
                 found.push(made);
                 continue;
             }
-            Answer::Wrong { .. } | Answer::Unseen(_) | Answer::NotAsked => continue,
+            Answer::Wrong { .. } | Answer::Off { .. } | Answer::Unseen(_) | Answer::NotAsked => {
+                continue;
+            }
         };
         let mut made = carried_finding(&topic, &want, &from);
         made.relation = relation;
@@ -180,7 +183,12 @@ fn demand(workload: &Workload) -> Demand {
     }
 }
 
-fn pool(service: &str, workload: &Workload, inventory: &Inventory, identity: &Identity<'_>) -> PoolUse {
+fn pool(
+    service: &str,
+    workload: &Workload,
+    inventory: &Inventory,
+    identity: &Identity<'_>,
+) -> PoolUse {
     let setting = |name: &str| {
         let main = workload.main()?;
         main.env.get(name)?.trim().parse::<u64>().ok()
@@ -218,7 +226,8 @@ fn apis(inventory: &Inventory, found: &mut Vec<Finding>) {
             ApiState::Removed => {
                 made.verdict = Verdict::Fail;
                 made.relation = Relation::Contradictory;
-                made.evidence = "Kubernetes has it no more; an API server refuses the object".to_owned();
+                made.evidence =
+                    "Kubernetes has it no more; an API server refuses the object".to_owned();
             }
             ApiState::Unknown | ApiState::Known => {
                 made.verdict = Verdict::NotVerified;

@@ -66,7 +66,8 @@ fn secrets(profile: &Profile, inventory: &Inventory, found: &mut Vec<Finding>) {
         if looked == 0 {
             made.verdict = Verdict::NotVerified;
             made.relation = Relation::Missing;
-            made.evidence = "the manifests have no Secret; one that is made elsewhere was not seen".to_owned();
+            made.evidence =
+                "the manifests have no Secret; one that is made elsewhere was not seen".to_owned();
         }
         found.push(made);
     }
@@ -157,8 +158,10 @@ mod tests {
 
     #[test]
     fn protocols_are_read_from_maps_and_listeners_and_the_controllers_does_not_count() {
-        let of = |text| listener_protocols(text).into_iter().map(|r| PROTOCOLS[r]).collect::<Vec<_>>();
-        let map = "listener.security.protocol.map=CLIENT:SASL_SSL,CONTROLLER:PLAINTEXT,EXTERNAL:SSL";
+        let of =
+            |text| listener_protocols(text).into_iter().map(|r| PROTOCOLS[r]).collect::<Vec<_>>();
+        let map =
+            "listener.security.protocol.map=CLIENT:SASL_SSL,CONTROLLER:PLAINTEXT,EXTERNAL:SSL";
         assert_eq!(of(map), ["SASL_SSL", "SSL"]);
         assert_eq!(of("listeners=SASL_PLAINTEXT://:9092,CONTROLLER://:9093"), ["SASL_PLAINTEXT"]);
         assert_eq!(of("KAFKA_LISTENERS=PLAINTEXT://0.0.0.0:9092"), ["PLAINTEXT"]);

@@ -1,5 +1,7 @@
 //! What holds for each service and store: autoscalers that work, disruption, spread over zones.
 
+use std::collections::HashMap;
+
 use odg_profiles::{Component, Profile};
 use odg_reports::conformance::{Finding, Relation};
 use odg_reports::record::Verdict;
@@ -7,7 +9,7 @@ use odg_reports::record::Verdict;
 use super::identity::Identity;
 use super::{LEVEL, promised};
 use crate::conformance::compare::finding;
-use crate::conformance::manifest::{Budget, Inventory, Scaler, Workload, WorkloadKind};
+use crate::conformance::manifest::{Budget, Custom, Inventory, Scaler, Workload, WorkloadKind};
 use crate::conformance::requirement;
 use crate::conformance::row::Row;
 
@@ -17,11 +19,23 @@ pub(super) fn judge(
     identity: &Identity<'_>,
     found: &mut Vec<Finding>,
 ) {
+    let workloads: HashMap<_, &Workload> = inventory
+        .workloads
+        .iter()
+        .map(|w| ((w.seen.namespace.as_str(), w.seen.kind.as_str(), w.seen.name.as_str()), w))
+        .collect();
     for scaler in &inventory.scalers {
-        found.push(scaler_works(scaler, inventory));
+        let (kind, name) = &scaler.target;
+        let target = workloads.get(&(scaler.seen.namespace.as_str(), kind.as_str(), name.as_str()));
+        let custom = |c: &Custom| c.seen.kind == *kind && c.seen.name == *name;
+        // What it scales may be an operator's object, which is not looked into.
+        if !inventory.custom.iter().any(custom) {
+            found.push(scaler_works(scaler, target.copied()));
+        }
     }
     for (name, workloads) in promised(profile, identity) {
-        for workload in workloads.iter().filter(|w| w.most > 1 && w.kind != WorkloadKind::DaemonSet) {
+        for workload in workloads.iter().filter(|w| w.most > 1 && w.kind != WorkloadKind::DaemonSet)
+        {
             found.push(budget(name, workload, inventory));
             if profile.ha.enabled {
                 found.push(zones(name, workload));
@@ -30,24 +44,24 @@ pub(super) fn judge(
     }
 }
 
-fn scaler_works(scaler: &Scaler, inventory: &Inventory) -> Finding {
+fn scaler_works(scaler: &Scaler, target: Option<&Workload>) -> Finding {
     let mut made =
         finding(&requirement::SCALER, scaler.seen.name.as_str(), Row::Autoscaling, LEVEL);
     made.place = scaler.seen.to_string();
     let (kind, name) = &scaler.target;
-    let target = inventory.workloads.iter().find(|w| {
-        w.seen.kind == *kind && w.seen.name == *name && w.seen.namespace == scaler.seen.namespace
-    });
     let problem = match target {
         None => Some(format!("its target {kind}/{name} is not there")),
         Some(_) if scaler.max < scaler.min.max(1) => {
             Some(format!("its maximum {} is under its minimum {}", scaler.max, scaler.min))
         }
         Some(target) => {
-            let lacks = |measured: bool, what: &str, has: &dyn Fn(&crate::conformance::manifest::Container) -> bool| {
-                let without = target.containers.iter().find(|c| measured && !has(c));
-                without.map(|c| format!("container {} of {name} requests no {what}", c.name))
-            };
+            let lacks =
+                |measured: bool,
+                 what: &str,
+                 has: &dyn Fn(&crate::conformance::manifest::Container) -> bool| {
+                    let without = target.containers.iter().find(|c| measured && !has(c));
+                    without.map(|c| format!("container {} of {name} requests no {what}", c.name))
+                };
             lacks(scaler.cpu.is_some(), "CPU", &|c| c.requests.cpu.is_some()).or_else(|| {
                 lacks(scaler.memory.is_some(), "memory", &|c| c.requests.memory.is_some())
             })
@@ -117,7 +131,8 @@ fn zones(name: &str, workload: &Workload) -> Finding {
         Some(true) => made.found = "must be spread over zones".to_owned(),
         Some(false) => {
             made.found = "spread over zones where that is easy".to_owned();
-            made.evidence = "ScheduleAnyway or a preference: all replicas may still be in one".to_owned();
+            made.evidence =
+                "ScheduleAnyway or a preference: all replicas may still be in one".to_owned();
         }
         None => {
             made.verdict = Verdict::Fail;

@@ -2,7 +2,8 @@ use super::*;
 use crate::conformance::manifest::{MAX_MANIFEST_BYTES, Source, read as read_sources};
 use std::io::Write as _;
 
-const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: i}]}\n";
+const POD: &str =
+    "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: i}]}\n";
 
 #[test]
 fn broken_input_is_one_line_with_file_and_line() {
@@ -67,7 +68,11 @@ fn a_stream_whose_length_nobody_knows_is_cut_at_the_limit() {
             let mut written = 0_u64;
             // The reader hangs up at its limit.
             while written < 2 * MAX_MANIFEST_BYTES {
-                if pipe.write_all(object.as_bytes()).and_then(|()| pipe.write_all(comment.as_bytes())).is_err() {
+                if pipe
+                    .write_all(object.as_bytes())
+                    .and_then(|()| pipe.write_all(comment.as_bytes()))
+                    .is_err()
+                {
                     break;
                 }
                 written += (object.len() + comment.len()) as u64;
@@ -82,7 +87,10 @@ fn a_stream_whose_length_nobody_knows_is_cut_at_the_limit() {
 
 #[test]
 fn one_document_larger_than_a_cluster_stores_is_refused() {
-    let text = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\ndata:\n{}", "  k: vvvvvvvvvvvvvv\n".repeat(300_000));
+    let text = format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\ndata:\n{}",
+        "  k: vvvvvvvvvvvvvv\n".repeat(300_000)
+    );
     let error = read(&text).unwrap_err().to_string();
     assert!(error.contains("larger than 4 MiB"), "{error}");
 }

@@ -27,25 +27,34 @@ pub(super) fn manifests(profile: &Profile) -> String {
             q.as_ref().map_or_else(
                 || "cpu: 100m, memory: 128Mi".to_owned(),
                 |q| {
-                    let memory = Fact::Amount(q.memory.bytes().to_string().parse().unwrap(), Unit::Count);
+                    let memory =
+                        Fact::Amount(q.memory.bytes().to_string().parse().unwrap(), Unit::Count);
                     let gpu = q.gpu.map_or_else(String::new, |n| format!(", nvidia.com/gpu: {n}"));
                     format!("cpu: {}, memory: {memory}{gpu}", q.cpu)
                 },
             )
         };
-        let requests = amounts(if service.requests.is_some() { &service.requests } else { &service.limits });
-        pod(&mut out, profile, &Pod {
-            kind: "Deployment",
-            name,
-            replicas: service.replicas.unwrap_or(1),
-            resources: format!("{{requests: {{{requests}}}, limits: {{{}}}}}", amounts(&service.limits)),
-            volume: None,
-            extra: &service
-                .node_selector
-                .iter()
-                .map(|(k, v)| format!("\n      nodeSelector: {{{k}: {v}}}"))
-                .collect::<String>(),
-        });
+        let requests =
+            amounts(if service.requests.is_some() { &service.requests } else { &service.limits });
+        pod(
+            &mut out,
+            profile,
+            &Pod {
+                kind: "Deployment",
+                name,
+                replicas: service.replicas.unwrap_or(1),
+                resources: format!(
+                    "{{requests: {{{requests}}}, limits: {{{}}}}}",
+                    amounts(&service.limits)
+                ),
+                volume: None,
+                extra: &service
+                    .node_selector
+                    .iter()
+                    .map(|(k, v)| format!("\n      nodeSelector: {{{k}: {v}}}"))
+                    .collect::<String>(),
+            },
+        );
         if let Some(s) = &service.autoscaling {
             let _ = write!(
                 out,
@@ -55,7 +64,10 @@ pub(super) fn manifests(profile: &Profile) -> String {
                 s.min_replicas, s.max_replicas, s.target_cpu_percent
             );
             if let Some(memory) = s.target_memory_percent {
-                let _ = writeln!(out, "    - {{type: Resource, resource: {{name: memory, target: {{type: Utilization, averageUtilization: {memory}}}}}}}");
+                let _ = writeln!(
+                    out,
+                    "    - {{type: Resource, resource: {{name: memory, target: {{type: Utilization, averageUtilization: {memory}}}}}}}"
+                );
             }
         }
     }
@@ -69,31 +81,44 @@ pub(super) fn manifests(profile: &Profile) -> String {
             other => other.name(),
         };
         let claim = profile.storage.claims.get(&component);
-        pod(&mut out, profile, &Pod {
-            kind: if claim.is_some() { "StatefulSet" } else { "Deployment" },
-            name,
-            replicas: claim.map_or(1, |c| c.replicas.unwrap_or(if c.distributed { 4 } else { 1 })),
-            resources: "{requests: {cpu: 100m, memory: 128Mi}, limits: {cpu: 200m, memory: 256Mi}}".into(),
-            volume: claim.map(|c| {
-                let class = profile.storage.class.as_deref().unwrap_or("standard");
-                format!("{}, {class}", c.size.to_string().trim_end_matches('B'))
-            }),
-            extra: match component {
-                Component::Kafka => "\n          env: [{name: KAFKA_CFG_DEFAULT_REPLICATION_FACTOR, value: \"3\"}]",
-                Component::Postgresql => "\n          args: [-c, max_connections=1000]",
-                _ => "",
+        pod(
+            &mut out,
+            profile,
+            &Pod {
+                kind: if claim.is_some() { "StatefulSet" } else { "Deployment" },
+                name,
+                replicas: claim
+                    .map_or(1, |c| c.replicas.unwrap_or(if c.distributed { 4 } else { 1 })),
+                resources:
+                    "{requests: {cpu: 100m, memory: 128Mi}, limits: {cpu: 200m, memory: 256Mi}}"
+                        .into(),
+                volume: claim.map(|c| {
+                    let class = profile.storage.class.as_deref().unwrap_or("standard");
+                    format!("{}, {class}", c.size.to_string().trim_end_matches('B'))
+                }),
+                extra: match component {
+                    Component::Kafka => {
+                        "\n          env: [{name: KAFKA_CFG_DEFAULT_REPLICATION_FACTOR, value: \"3\"}]"
+                    }
+                    Component::Postgresql => "\n          args: [-c, max_connections=1000]",
+                    _ => "",
+                },
             },
-        });
+        );
     }
     for part in ["grafana", "victoria-metrics", "loki"] {
-        pod(&mut out, profile, &Pod {
-            kind: "Deployment",
-            name: part,
-            replicas: 1,
-            resources: "{requests: {cpu: 50m, memory: 64Mi}}".into(),
-            volume: None,
-            extra: "",
-        });
+        pod(
+            &mut out,
+            profile,
+            &Pod {
+                kind: "Deployment",
+                name: part,
+                replicas: 1,
+                resources: "{requests: {cpu: 50m, memory: 64Mi}}".into(),
+                volume: None,
+                extra: "",
+            },
+        );
     }
     out.push_str(REST);
     if let (true, Some(schedule)) = (profile.backup.enabled, &profile.backup.schedule) {
@@ -147,9 +172,11 @@ spec:
 
 fn pod(out: &mut String, profile: &Profile, pod: &Pod<'_>) {
     let Pod { kind, name, replicas, resources, extra, .. } = pod;
-    let spread = if profile.ha.enabled { format!("\n      {ZONES} # {name}") } else { String::new() };
+    let spread =
+        if profile.ha.enabled { format!("\n      {ZONES} # {name}") } else { String::new() };
     // What belongs to the pod stands in front of the containers, what belongs to the container behind.
-    let (of_pod, of_container) = if extra.contains("nodeSelector") { (*extra, "") } else { ("", *extra) };
+    let (of_pod, of_container) =
+        if extra.contains("nodeSelector") { (*extra, "") } else { ("", *extra) };
     let _ = write!(
         out,
         "---\napiVersion: apps/v1\nkind: {kind}\nmetadata: {{name: odg-{name}, labels: {{app.kubernetes.io/name: {name}}}}}\nspec:\n  \
