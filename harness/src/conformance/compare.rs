@@ -1,7 +1,7 @@
 //! One promise against one answer.
 
 use odg_profiles::values::yaml::Place;
-use odg_profiles::values::{Fact, Lookup, Promise, Rule};
+use odg_profiles::values::{Fact, Lookup, Promise, Rule, Topic};
 use odg_reports::conformance::{Finding, Level, Relation};
 use odg_reports::record::Verdict;
 
@@ -138,8 +138,9 @@ pub(super) fn judge(promise: &Promise, answer: Answer, level: Level) -> Option<F
         }
         Answer::Missing(looked) => {
             made.relation = Relation::Missing;
-            made.verdict =
-                if promise.rule == Rule::Either { Verdict::NotVerified } else { Verdict::Fail };
+            // What is optional, or a recommendation, is not missed.
+            let missed = promise.rule != Rule::Either && !matches!(promise.topic, Topic::Tuning(_));
+            made.verdict = if missed { Verdict::Fail } else { Verdict::NotVerified };
             made.found = "nothing".to_owned();
             made.evidence = looked;
         }

@@ -182,8 +182,10 @@ pub(super) fn subject(topic: &Topic) -> String {
         Topic::Service(name, about) => {
             let what = match about {
                 ServiceTopic::Presence | ServiceTopic::Replicas => "",
-                ServiceTopic::LimitCpu | ServiceTopic::RequestCpu => " cpu",
-                ServiceTopic::LimitMemory | ServiceTopic::RequestMemory => " memory",
+                ServiceTopic::LimitCpu => " cpu limit",
+                ServiceTopic::RequestCpu => " cpu request",
+                ServiceTopic::LimitMemory => " memory limit",
+                ServiceTopic::RequestMemory => " memory request",
                 ServiceTopic::LimitGpu => " gpu",
                 ServiceTopic::ScaleMin => " min",
                 ServiceTopic::ScaleMax => " max",

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use odg_profiles::model::{Quantities, Service};
 use odg_profiles::values::{Promise, ServiceTopic, Topic};
 use odg_profiles::{Component, Presence, Profile, nearest};
 
@@ -171,6 +172,39 @@ impl Row {
                 r.vcpu, r.memory, r.gpu, r.storage
             ),
             Self::Backup if !profile.backup.enabled => String::new(),
+            Self::Services => {
+                let name = |(name, service): (&String, &Service)| match service.presence {
+                    Presence::Present => name.clone(),
+                    other => format!("{name} {other}"),
+                };
+                profile.services.iter().map(name).collect::<Vec<_>>().join(", ")
+            }
+            Self::Resources => {
+                let amounts = |q: &Quantities| format!("{} CPU, {}", q.cpu, q.memory);
+                let service = |(name, service): (&String, &Service)| {
+                    let limits = service.limits.as_ref()?;
+                    let requests = service.requests.as_ref();
+                    let requests =
+                        requests.map_or_else(String::new, |r| format!(" (request {})", amounts(r)));
+                    Some(format!("{name} {}{requests}", amounts(limits)))
+                };
+                profile.services.iter().filter_map(service).collect::<Vec<_>>().join("; ")
+            }
+            Self::Observability => {
+                let mut parts = profile.observability.stack.clone();
+                let routes = &profile.observability.alert_routes;
+                if !routes.is_empty() {
+                    parts.push(format!("alerts to {}", routes.join(", ")));
+                }
+                parts.join(", ")
+            }
+            Self::Backup => {
+                let backup = &profile.backup;
+                let days = backup.retention_days.map(|d| format!("kept {d} days"));
+                let cross = backup.cross_region.then(|| "cross-region".to_owned());
+                let parts = [backup.schedule.clone(), days, cross];
+                parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+            }
             _ => {
                 let mine: Vec<String> = promises
                     .iter()

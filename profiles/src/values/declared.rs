@@ -147,7 +147,7 @@ impl Declared<'_> {
         let keys = keys(topic, self.layout);
         for (path, kind) in &keys {
             let parts: Vec<&str> = path.iter().map(String::as_str).collect();
-            let Some(node) = self.root.at(&parts) else { continue };
+            let Some(node) = at(self.root, &parts) else { continue };
             let (place, key) = (node.place.clone(), path.join("."));
             return match kind.read(node) {
                 Ok(fact) => Lookup::Stated(Stated { fact, place, key }),
@@ -234,6 +234,16 @@ impl Declared<'_> {
         }
         found
     }
+}
+
+/// Value along keys; the last may be the name in a list of `name` and `value`, as environments are written.
+fn at<'a>(root: &'a Node, path: &[&str]) -> Option<&'a Node> {
+    root.at(path).or_else(|| {
+        let (name, list) = path.split_last()?;
+        let items = root.at(list)?.items().iter();
+        let named = |item: &&Node| item.get("name").and_then(Node::text) == Some(name);
+        items.clone().find(named)?.get("value")
+    })
 }
 
 /// Services that the deployment page has settings for.

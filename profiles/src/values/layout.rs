@@ -22,7 +22,7 @@ impl Layout {
 }
 
 /// Top-level keys of the deployment page.
-const PAGE: [&str; 12] = [
+pub(super) const PAGE: [&str; 12] = [
     "profile",
     "resources",
     "components",

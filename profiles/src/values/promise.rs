@@ -1,6 +1,7 @@
 //! A profile as single promises that a values file, a manifest or a cluster can be compared with.
 
 use super::fact::{Fact, Unit};
+use super::layout::PAGE;
 use super::quantity::Quantity;
 use crate::component::{Component, Presence};
 use crate::load::names;
@@ -161,6 +162,15 @@ pub fn promises(profile: &Profile) -> Vec<Promise> {
     all.regions();
     all.operations();
     for tuning in &profile.tuning {
+        // A smaller profile's recommendations are for its own size, and those about what the promise itself states
+        // (`components.airflow: false`) would break it.
+        let stated_in = all.source(&format!("tuning.{}", tuning.setting)).stated_in;
+        let head = tuning.setting.split('.').next().unwrap_or_default();
+        if stated_in != all.profile.name && stated_in != shipped_name(profile)
+            || PAGE.contains(&head)
+        {
+            continue;
+        }
         let path = format!("tuning.{}", tuning.setting);
         let fact = Fact::Text(tuning.value.clone());
         all.advise(Topic::Tuning(tuning.setting.clone()), &path, fact, Rule::Same);

@@ -145,6 +145,25 @@ fn connections_are_counted_at_the_most_replicas() {
 }
 
 #[test]
+fn a_recommendation_is_asked_of_its_own_profile_and_only_where_it_breaks_no_promise() {
+    let settings = |name: &str| -> Vec<String> {
+        let profile = Profile::load(name).unwrap();
+        let tuning = promises(&profile).into_iter().filter_map(|p| match p.topic {
+            Topic::Tuning(setting) => Some(setting),
+            _ => None,
+        });
+        tuning.collect()
+    };
+    assert_eq!(settings("small"), Vec::<String>::new());
+    assert!(settings("medium").contains(&"kafka.config.num.partitions".to_owned()));
+    assert!(!settings("large").contains(&"kafka.config.num.partitions".to_owned()));
+    let env =
+        "profile: medium\ndataExpert: {env: [{name: PYTORCH_CUDA_ALLOC_CONF, value: \"x\"}]}\n";
+    let topic = Topic::Tuning("dataExpert.env.PYTORCH_CUDA_ALLOC_CONF".into());
+    assert_eq!(stated(&values(&[("v", env)]), &topic).fact, Fact::Text("x".into()));
+}
+
+#[test]
 fn a_values_file_that_is_none_is_one_line_with_its_place() {
     for (text, line, word) in [
         ("- a\n- b\n", 1, "a list"),
