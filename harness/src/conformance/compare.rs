@@ -1,7 +1,7 @@
 //! One promise against one answer.
 
 use odg_profiles::values::yaml::Place;
-use odg_profiles::values::{Fact, Lookup, Promise, Rule, Topic};
+use odg_profiles::values::{Fact, Lookup, Promise, Rule, ServiceTopic, Topic};
 use odg_reports::conformance::{Finding, Level, Relation};
 use odg_reports::record::Verdict;
 
@@ -115,7 +115,7 @@ pub(super) fn judge(promise: &Promise, answer: Answer, level: Level) -> Option<F
             made.relation = relation(promise.rule, &promise.fact, &fact);
             made.verdict =
                 if keeps(promise.rule, made.relation) { Verdict::Pass } else { Verdict::Fail };
-            made.found = fact.to_string();
+            made.found = shown(&promise.topic, &fact);
             made.place = place;
             made.evidence = note;
         }
@@ -133,7 +133,7 @@ pub(super) fn judge(promise: &Promise, answer: Answer, level: Level) -> Option<F
         }
         // That nothing speaks of it is what absence looks like.
         Answer::Missing(looked) if absent => {
-            made.found = "no".to_owned();
+            made.found = shown(&promise.topic, &promise.fact);
             made.evidence = looked;
         }
         Answer::Missing(looked) => {
@@ -164,7 +164,20 @@ fn promised(promise: &Promise) -> String {
         },
         Rule::AsOften => format!("{fact}, or more often"),
         Rule::Either => "optional".to_owned(),
-        Rule::Same | Rule::Covers => fact.to_string(),
+        Rule::Same | Rule::Covers => shown(&promise.topic, fact),
+    }
+}
+
+/// What is there is present, and not `yes`.
+fn shown(topic: &Topic, fact: &Fact) -> String {
+    let thing = matches!(
+        topic,
+        Topic::Component(_) | Topic::Service(_, ServiceTopic::Presence) | Topic::Stack(_)
+    );
+    match fact {
+        Fact::Flag(true) if thing => "present".to_owned(),
+        Fact::Flag(false) if thing => "absent".to_owned(),
+        other => other.to_string(),
     }
 }
 

@@ -166,9 +166,8 @@ pub fn promises(profile: &Profile) -> Vec<Promise> {
         // (`components.airflow: false`) would break it.
         let stated_in = all.source(&format!("tuning.{}", tuning.setting)).stated_in;
         let head = tuning.setting.split('.').next().unwrap_or_default();
-        if stated_in != all.profile.name && stated_in != shipped_name(profile)
-            || PAGE.contains(&head)
-        {
+        let own = stated_in == profile.name || stated_in == shipped_name(profile);
+        if !own || PAGE.contains(&head) {
             continue;
         }
         let path = format!("tuning.{}", tuning.setting);

@@ -60,9 +60,11 @@ pub(super) fn markdown(certificate: &Certificate) -> String {
                 let _ = writeln!(out, "- … more in conformance.json");
                 break;
             }
+            // Where nothing was found, the evidence is what was said already.
+            let evidence = if finding.found.is_empty() { "" } else { &finding.evidence };
             let mut rest = String::new();
-            for part in [&finding.evidence, &finding.place] {
-                if !part.is_empty() && !(finding.found.is_empty() && part == &finding.evidence) {
+            for part in [evidence, &finding.place] {
+                if !part.is_empty() {
                     let _ = write!(rest, " · {}", cell(part));
                 }
             }

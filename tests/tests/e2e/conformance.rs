@@ -16,7 +16,8 @@ fn fixture(name: &str) -> String {
 
 fn run(arguments: &[&str]) -> Output {
     // No helm, whatever this machine has.
-    Command::new(program()).arg("conformance").args(arguments).env("PATH", "").output().unwrap()
+    let ended = Command::new(program()).arg("conformance").args(arguments).env("PATH", "").output();
+    ended.unwrap_or_else(|e| panic!("start odg-bench: {e}"))
 }
 
 fn stdout(output: &Output) -> String {
