@@ -2,6 +2,7 @@
 //! probes and the run itself.
 
 pub mod cli;
+pub mod conformance;
 pub mod doctor;
 pub mod exit;
 pub mod host;

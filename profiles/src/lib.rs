@@ -27,6 +27,7 @@ mod rows;
 mod tree;
 pub mod units;
 mod validate;
+pub mod values;
 
 pub use checks::{Contradiction, checks, claimed_bytes};
 pub use component::{Component, Presence, UnknownComponent};

@@ -6,6 +6,7 @@
 //! histograms into verdicts, and [`render::render_all`] makes every page and chart again.
 
 pub mod compare;
+pub mod conformance;
 pub mod error;
 mod escape;
 pub mod history;

@@ -2,6 +2,7 @@
 
 mod attach;
 mod compare;
+mod conformance;
 mod history;
 mod inspect;
 mod profiles;
@@ -47,6 +48,8 @@ enum Command {
     Publish(publish::PublishArgs),
     /// Say whether anything in a published site was edited
     Verify(publish::VerifyArgs),
+    /// Say which promises of a profile a deployment's values and manifests keep
+    Conformance(conformance::ConformanceArgs),
     /// Show, compare and choose profiles
     #[command(subcommand)]
     Profiles(profiles::ProfilesCommand),
@@ -92,6 +95,7 @@ pub fn execute(cli: Cli) -> Result<u8, Failure> {
         Command::History(args) => history::execute(&args),
         Command::Publish(args) => publish::execute(&args),
         Command::Verify(args) => publish::verify(&args),
+        Command::Conformance(args) => conformance::execute(&args),
         Command::Profiles(command) => profiles::execute(command),
         Command::Doctor(args) => inspect::doctor(&args),
         Command::Endpoints(command) => attach::endpoints(&command),

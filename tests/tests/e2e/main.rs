@@ -3,6 +3,7 @@
 mod attach;
 mod attach_safety;
 mod compare;
+mod conformance;
 mod docker;
 mod failures;
 mod fakes;

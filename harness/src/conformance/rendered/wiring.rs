@@ -1,0 +1,141 @@
+//! Whether the parts of a deployment find each other.
+
+use std::collections::{BTreeMap, HashMap};
+
+use odg_reports::conformance::{Finding, Relation};
+use odg_reports::record::Verdict;
+
+use super::LEVEL;
+use crate::conformance::compare::finding;
+use crate::conformance::manifest::{
+    Inventory, Seen, Selector, ServiceObject, Workload, WorkloadKind,
+};
+use crate::conformance::requirement::{self, Requirement};
+use crate::conformance::row::Row;
+
+pub(super) fn judge(inventory: &Inventory, found: &mut Vec<Finding>) {
+    let pods = Pods::of(inventory);
+    let mut sound = Tally::default();
+    for workload in inventory.workloads.iter().filter(|w| w.kind != WorkloadKind::Pod) {
+        if workload.selector != Selector::default()
+            && workload.selector.matches(&workload.pod_labels)
+        {
+            sound.selectors += 1;
+        } else {
+            let text = "its selector does not match the labels of its own pods";
+            found.push(broken(&requirement::SELECTS, &workload.seen, text.to_owned(), true));
+        }
+        sound.claims += workload.claims.iter().filter(|c| c.shared).count();
+        for claim in &workload.lost_claims {
+            let text = format!("it names the volume claim {claim}, which is not there");
+            found.push(broken(&requirement::CLAIMS, &workload.seen, text, true));
+        }
+    }
+    for service in inventory.services.iter().filter(|s| !s.external && !s.selector.is_empty()) {
+        match backends(service, &pods) {
+            None => sound.services += 1,
+            Some(problem) => {
+                let mut made = broken(&requirement::BACKENDS, &service.seen, problem, true);
+                // An operator makes pods that no manifest shows.
+                if !inventory.custom.is_empty() && made.found == NO_POD {
+                    made.verdict = Verdict::NotVerified;
+                    made.evidence =
+                        "an operator's object may make the pods (see files.custom)".to_owned();
+                }
+                found.push(made);
+            }
+        }
+    }
+    let budgets = inventory.budgets.iter().map(|b| (&b.seen, &b.selector));
+    let policies = inventory.policies.iter().map(|p| (&p.seen, &p.selector));
+    for (seen, selector) in budgets.chain(policies) {
+        let meant = pods.with(&seen.namespace, &selector.labels);
+        if meant.iter().any(|w| selector.matches(&w.pod_labels)) {
+            sound.idle += 1;
+        } else {
+            found.push(broken(&requirement::IDLE, seen, NO_POD.to_owned(), false));
+        }
+    }
+    for (requirement, count, required) in [
+        (&requirement::SELECTS, sound.selectors, true),
+        (&requirement::BACKENDS, sound.services, true),
+        (&requirement::CLAIMS, sound.claims, true),
+        (&requirement::IDLE, sound.idle, false),
+    ] {
+        if count > 0 {
+            let mut made = finding(requirement, "", Row::Wiring, LEVEL);
+            made.required = required;
+            made.found = format!("{count} do");
+            found.push(made);
+        }
+    }
+}
+
+/// What is said of a selector that leads nowhere.
+const NO_POD: &str = "its selector matches no pod";
+
+#[derive(Default)]
+struct Tally {
+    selectors: usize,
+    services: usize,
+    claims: usize,
+    idle: usize,
+}
+
+fn broken(requirement: &Requirement, seen: &Seen, problem: String, required: bool) -> Finding {
+    let mut made = finding(requirement, seen.name.as_str(), Row::Wiring, LEVEL);
+    made.required = required;
+    made.verdict = Verdict::Fail;
+    made.relation = Relation::Contradictory;
+    made.found = problem;
+    made.place = seen.to_string();
+    made
+}
+
+/// Pods by namespace and label, so that thousands of selectors are not put to thousands of pods each.
+struct Pods<'a> {
+    by_label: HashMap<(&'a str, &'a str, &'a str), Vec<&'a Workload>>,
+    by_namespace: HashMap<&'a str, Vec<&'a Workload>>,
+}
+
+impl<'a> Pods<'a> {
+    fn of(inventory: &'a Inventory) -> Self {
+        let mut pods = Self { by_label: HashMap::new(), by_namespace: HashMap::new() };
+        for workload in &inventory.workloads {
+            let namespace = workload.seen.namespace.as_str();
+            pods.by_namespace.entry(namespace).or_default().push(workload);
+            for (key, value) in &workload.pod_labels {
+                pods.by_label.entry((namespace, key, value)).or_default().push(workload);
+            }
+        }
+        pods
+    }
+
+    /// Pods with all these labels; all of the namespace, where there are none.
+    fn with(&self, namespace: &str, labels: &'a BTreeMap<String, String>) -> Vec<&'a Workload> {
+        // The rarest label leaves least to look at.
+        let rarest = labels
+            .iter()
+            .map(|(key, value)| self.by_label.get(&(namespace, key.as_str(), value.as_str())))
+            .min_by_key(|found| found.map_or(0, Vec::len));
+        let candidates = match rarest {
+            Some(found) => found,
+            None => self.by_namespace.get(namespace),
+        };
+        let wanted =
+            |w: &&Workload| labels.iter().all(|(key, value)| w.pod_labels.get(key) == Some(value));
+        candidates.into_iter().flatten().copied().filter(wanted).collect()
+    }
+}
+
+/// What keeps a Service from answering.
+fn backends<'a>(service: &'a ServiceObject, pods: &Pods<'a>) -> Option<String> {
+    let behind = pods.with(&service.seen.namespace, &service.selector);
+    if behind.is_empty() {
+        return Some(NO_POD.to_owned());
+    }
+    let has =
+        |port: &String| behind.iter().any(|w| w.containers.iter().any(|c| c.ports.contains(port)));
+    let lost = service.port_names.iter().find(|port| !has(port))?;
+    Some(format!("no container behind it has a port named {lost}"))
+}
