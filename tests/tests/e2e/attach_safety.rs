@@ -1,5 +1,7 @@
 //! Attaching does nothing that nobody wanted: consent, the environment, certificates, and a run that panics.
 
+#![allow(clippy::unwrap_used)] // What fails in a helper here fails the test that uses it.
+
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
