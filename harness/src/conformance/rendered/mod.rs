@@ -7,7 +7,8 @@ mod services;
 mod wiring;
 
 use odg_profiles::values::{
-    Demand, POOL_OVERFLOW, POOL_SIZE, PoolUse, Promise, Quantity, ServiceTopic, Topic, Values,
+    Amounts, DEFAULT_CONNECTIONS, Declared, Demand, Fact, Lookup, POOL_OVERFLOW, POOL_SIZE,
+    PoolUse, Promise, Quantity, ServiceTopic, Topic, Values, in_configuration,
 };
 use odg_profiles::{Component, Presence, Profile};
 use odg_reports::conformance::{Finding, Level, Relation};
@@ -109,7 +110,7 @@ fn carried(
             Answer::Stated { fact, place, .. } => (fact, place, Relation::Contradictory),
             Answer::Missing(looked) => {
                 // That a thing which is switched off has no settings is as declared.
-                if want == odg_profiles::values::Fact::Flag(false) || off(&topic, &declared) {
+                if want == Fact::Flag(false) || off(&topic, &declared) {
                     continue;
                 }
                 let mut made = carried_finding(&topic, &want, &from);
@@ -136,16 +137,16 @@ fn carried(
     }
 }
 
-fn off(topic: &Topic, declared: &odg_profiles::values::Declared<'_>) -> bool {
+fn off(topic: &Topic, declared: &Declared<'_>) -> bool {
     let Topic::Service(name, _) = topic else { return false };
     let there = declared.lookup(&Topic::Service(name.clone(), ServiceTopic::Presence));
     matches!(
         there,
-        odg_profiles::values::Lookup::Stated(s) if s.fact == odg_profiles::values::Fact::Flag(false)
+        Lookup::Stated(s) if s.fact == Fact::Flag(false)
     )
 }
 
-fn carried_finding(topic: &Topic, want: &odg_profiles::values::Fact, from: &str) -> Finding {
+fn carried_finding(topic: &Topic, want: &Fact, from: &str) -> Finding {
     let mut made =
         finding(&requirement::CARRIED, requirement::subject(topic), Row::of(topic), LEVEL);
     let id = requirement::of(topic).id;
@@ -159,7 +160,6 @@ fn carried_finding(topic: &Topic, want: &odg_profiles::values::Fact, from: &str)
 
 /// What a workload takes of the machine.
 fn demand(workload: &Workload) -> Demand {
-    use odg_profiles::values::Amounts;
     let add = |a: Option<Quantity>, b: Option<Quantity>| match (a, b) {
         (Some(a), Some(b)) => Some(a.plus(b)),
         (a, b) => a.or(b),
@@ -199,7 +199,7 @@ fn pool(
             let env = ["POSTGRESQL_MAX_CONNECTIONS", "POSTGRES_MAX_CONNECTIONS"];
             env.iter()
                 .find_map(|name| c.env.get(*name)?.parse().ok())
-                .or_else(|| odg_profiles::values::in_configuration(&c.arguments))
+                .or_else(|| in_configuration(&c.arguments))
         });
         Some((limit?, w.seen.place.clone()))
     });
@@ -211,7 +211,7 @@ fn pool(
         each: setting("DATABASE_POOL_SIZE")
             .unwrap_or(POOL_SIZE)
             .saturating_add(setting("DATABASE_MAX_OVERFLOW").unwrap_or(POOL_OVERFLOW)),
-        limit: limit.as_ref().map_or(odg_profiles::values::DEFAULT_CONNECTIONS, |(l, _)| *l),
+        limit: limit.as_ref().map_or(DEFAULT_CONNECTIONS, |(l, _)| *l),
         limit_place: limit.map(|(_, place)| place),
     }
 }

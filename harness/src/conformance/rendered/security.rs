@@ -1,6 +1,6 @@
 //! Secrets, Kafka's listeners, network policies.
 
-use odg_profiles::values::{Fact, Values};
+use odg_profiles::values::{Fact, Stated, Values};
 use odg_profiles::{Component, Presence, Profile};
 use odg_reports::conformance::{Finding, Relation};
 use odg_reports::record::Verdict;
@@ -84,7 +84,7 @@ fn kafka(
     let workloads = identity.component(Component::Kafka);
     let workload = workloads.first()?;
     let declared = values.and_then(|v| v.declared().kafka_protocol());
-    let secure = |s: &odg_profiles::values::Stated| s.fact == Fact::Text("SASL_SSL".to_owned());
+    let secure = |s: &Stated| s.fact == Fact::Text("SASL_SSL".to_owned());
     let mut texts: Vec<(String, String)> = inventory
         .listeners
         .iter()
