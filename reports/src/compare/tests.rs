@@ -139,7 +139,7 @@ fn candidates_that_share_a_base_are_corrected_together() {
 /// Interleaved runs on a machine that gets slower from pair to pair.
 fn interleaved(dir: &TempDir, pairs: u32, shift: f64) -> [Vec<Sample>; 2] {
     let group = dir.path().join("group");
-    let sides = [PairSide::Base, PairSide::Candidate].map(|side| {
+    [PairSide::Base, PairSide::Candidate].map(|side| {
         for index in 1..=pairs {
             let level = 1.0 + 0.15 * f64::from(index);
             let (factor, seed) = match side {
@@ -159,8 +159,7 @@ fn interleaved(dir: &TempDir, pairs: u32, shift: f64) -> [Vec<Sample>; 2] {
         let mut samples = super::side(&group.join(side.label())).unwrap();
         samples.sort_by_key(|sample| sample.record.repeat.as_ref().map(|repeat| repeat.index));
         samples
-    });
-    sides
+    })
 }
 
 #[test]
