@@ -51,13 +51,13 @@ impl Quantity {
         self.0 < 0
     }
 
-    /// This and another, at most [`MOST`].
+    /// This and another, at most `MOST`.
     pub const fn plus(self, other: Self) -> Self {
         let sum = self.0.saturating_add(other.0);
         Self(if sum > MOST { MOST } else { sum })
     }
 
-    /// This many times, at most [`MOST`].
+    /// This many times, at most `MOST`.
     pub const fn times(self, count: u64) -> Self {
         let product = self.0.saturating_mul(count as i128);
         Self(if product > MOST { MOST } else { product })

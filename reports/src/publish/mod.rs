@@ -1,8 +1,8 @@
 //! A static site of runs, and a reader's check that nothing in it was edited.
 //!
-//! The way: [`input`] finds the runs that were named, [`rules`] and [`agree`] say what each may not be published
-//! as, [`pages`] writes every page from the records alone, [`manifest`] lists and hashes all files, and [`replace`] puts
-//! the finished directory in its place. [`verify`] goes the same way again over the records in the site, and
+//! The way: `input` finds the runs that were named, `rules` and `agree` say what each may not be published
+//! as, `pages` writes every page from the records alone, `manifest` lists and hashes all files, and `replace` puts
+//! the finished directory in its place. `verify` goes the same way again over the records in the site, and
 //! compares what comes out with what is there.
 
 mod agree;
