@@ -162,7 +162,9 @@ impl Reader {
         let (Some(tls), Some(broker)) = (&self.endpoint.tls, &trouble.broker) else {
             return trouble;
         };
-        if !matches!(trouble.kind, ErrorKind::Certificate | ErrorKind::Protocol) {
+        // A broker without TLS may also answer a handshake by closing the connection.
+        let hang_up = trouble.is_hang_up();
+        if !hang_up && !matches!(trouble.kind, ErrorKind::Certificate | ErrorKind::Protocol) {
             return trouble;
         }
         let address = broker
@@ -173,6 +175,13 @@ impl Reader {
         match found {
             Some(found) => {
                 Trouble { kind: found.kind(), broker: trouble.broker, reason: found.to_string() }
+            }
+            None if hang_up => {
+                let reason = format!(
+                    "{}; if the broker's port is not a TLS one, switch TLS off for it",
+                    trouble.reason
+                );
+                Trouble { reason, ..trouble }
             }
             None => trouble,
         }

@@ -65,7 +65,9 @@ async fn every_way_of_logging_in_carries_messages_and_each_mismatch_is_named() {
     let answers = futures::future::join_all(answers).await;
     let found: Vec<String> = answers.iter().map(|(kind, text)| format!("{kind}: {text}")).collect();
     for ((_, kind, words), (found_kind, text)) in cases.iter().zip(&answers) {
-        assert_eq!(found_kind, kind, "{text}\nall: {found:#?}");
+        // A broker that was sent what it does not speak may answer, or only hang up.
+        let hang_up = *kind == ErrorKind::Protocol && *found_kind == ErrorKind::Connection;
+        assert!(found_kind == kind || hang_up, "{text}\nall: {found:#?}");
         assert!(text.contains(words), "{words:?} not in {text}\nall: {found:#?}");
     }
 }
