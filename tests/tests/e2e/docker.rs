@@ -48,10 +48,14 @@ fn docker(arguments: &[&str]) -> Vec<String> {
 /// Containers, networks and volumes of a run, which are named after it.
 fn left(run_id: &str) -> Vec<String> {
     let run = run_id.rsplit('-').next().unwrap_or_default();
-    let filter = format!("label=odg-bench.run={run}");
-    let mut all = docker(&["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"]);
+    labelled(&format!("label=odg-bench.run={run}"))
+}
+
+/// Containers, networks and volumes that such a filter finds, by name.
+fn labelled(filter: &str) -> Vec<String> {
+    let mut all = docker(&["ps", "--all", "--filter", filter, "--format", "{{.Names}}"]);
     for kind in ["network", "volume"] {
-        all.extend(docker(&[kind, "ls", "--filter", &filter, "--format", "{{.Name}}"]));
+        all.extend(docker(&[kind, "ls", "--filter", filter, "--format", "{{.Name}}"]));
     }
     all
 }
@@ -186,7 +190,7 @@ fn an_interrupt_while_containers_are_being_created_leaves_nothing_that_comes_up_
     let _turn = turn();
     let place = Place::new();
     let proxy = EngineProxy::start(&place.work());
-    let before = docker(&["ps", "--all", "--quiet", "--filter", "label=odg-bench.run"]);
+    let before = labelled("label=odg-bench.run");
     proxy.slow_creates();
     let run = long_run_through(&proxy, &place, &images);
     let deadline = std::time::Instant::now() + PATIENCE;
@@ -200,8 +204,8 @@ fn an_interrupt_while_containers_are_being_created_leaves_nothing_that_comes_up_
     assert!(stderr(&output).contains("interrupted while the stack was starting"));
     // What an engine would still be working on is there by now.
     std::thread::sleep(odg_tests::engine::SLOW);
-    let after = docker(&["ps", "--all", "--quiet", "--filter", "label=odg-bench.run"]);
-    let new: Vec<&String> = after.iter().filter(|id| !before.contains(id)).collect();
+    let after = labelled("label=odg-bench.run");
+    let new: Vec<&String> = after.iter().filter(|name| !before.contains(name)).collect();
     assert!(new.is_empty(), "{new:?}");
 }
 
