@@ -432,6 +432,28 @@ fn a_smaller_machine_of_the_engine_marks_the_run_and_not_this_process_own() {
 }
 
 #[test]
+fn the_load_is_scaled_to_the_engines_cores_and_not_to_this_process_own() {
+    // One core, which cannot carry what profile small promises.
+    let answers = |path: &str| match path.rsplit('/').next() {
+        Some("version") => r#"{"Version":"24.0.7","ApiVersion":"1.43"}"#,
+        Some("info") => r#"{"NCPU":1,"MemTotal":7000000000}"#,
+        _ => r#"{"Id":"sha256:00"}"#,
+    };
+    let place = Place::new();
+    let address = engine_that_says(&place, Some(answers));
+    let mut command = place.command(&["run", "--profile", "small", "--provider", "docker"]);
+    let output = command
+        .args(["--dry-run", "--output", "json"])
+        .env("DOCKER_HOST", address)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let reason = plan["config"]["scale_reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("share 1 cores"), "{}", plan["config"]);
+}
+
+#[test]
 fn auto_takes_containers_only_where_processes_are_not_real_and_every_image_is_here() {
     let Some(images) = images() else { return };
     let place = Place::new();
