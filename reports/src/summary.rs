@@ -126,7 +126,8 @@ pub fn mean_ci(intervals: &[IntervalMean], load_end_s: f64) -> Option<MeanCi> {
 
 /// Resource use per component over the rows with `from_s < t_s <= to_s` (seconds since the epoch).
 ///
-/// Bytes are the last counter less the first, so the first row is the base line.
+/// Bytes are the last counter less the first, so the first row is the base line. Where that knows no counter, as an
+/// engine's does before a container has touched its disk, the first row that knows one is.
 #[must_use]
 pub fn resource_summary(rows: &[ResourceRow], from_s: f64, to_s: f64) -> Vec<ResourceSummary> {
     struct Sums {
@@ -134,9 +135,12 @@ pub fn resource_summary(rows: &[ResourceRow], from_s: f64, to_s: f64) -> Vec<Res
         n: u32,
         first: ResourceRow,
     }
-    // A counter that one row knows and another does not says nothing.
-    let since = |now: Option<u64>, first: Option<u64>, most: Option<u64>| {
-        Some(now?.saturating_sub(first?).max(most.unwrap_or(0)))
+    let since = |now: Option<u64>, first: &mut Option<u64>, most: Option<u64>| match now {
+        Some(now) => {
+            let first = *first.get_or_insert(now);
+            Some(now.saturating_sub(first).max(most.unwrap_or(0)))
+        }
+        None => most,
     };
     let mut components: BTreeMap<&str, Sums> = BTreeMap::new();
     // A row tells of the interval before it, and comes a few milliseconds after its end.
@@ -154,12 +158,12 @@ pub fn resource_summary(rows: &[ResourceRow], from_s: f64, to_s: f64) -> Vec<Res
         summary.cpu_cores_mean += row.cpu_cores;
         summary.cpu_cores_max = summary.cpu_cores_max.max(row.cpu_cores);
         summary.rss_max_bytes = summary.rss_max_bytes.max(row.rss_bytes);
-        let first = &sums.first;
-        summary.write_bytes = since(row.write_bytes, first.write_bytes, summary.write_bytes);
-        summary.read_bytes = since(row.read_bytes, first.read_bytes, summary.read_bytes);
+        let first = &mut sums.first;
+        summary.write_bytes = since(row.write_bytes, &mut first.write_bytes, summary.write_bytes);
+        summary.read_bytes = since(row.read_bytes, &mut first.read_bytes, summary.read_bytes);
         summary.received_bytes =
-            since(row.received_bytes, first.received_bytes, summary.received_bytes);
-        summary.sent_bytes = since(row.sent_bytes, first.sent_bytes, summary.sent_bytes);
+            since(row.received_bytes, &mut first.received_bytes, summary.received_bytes);
+        summary.sent_bytes = since(row.sent_bytes, &mut first.sent_bytes, summary.sent_bytes);
     }
     components
         .into_values()
@@ -285,5 +289,23 @@ mod tests {
         assert!((got[0].cpu_cores_max - 3.0).abs() < 1e-12);
         assert_eq!(got[0].write_bytes, Some(20));
         assert_eq!((got[0].sent_bytes, got[0].received_bytes), (Some(40), None));
+    }
+
+    #[test]
+    fn a_counter_that_only_later_rows_know_counts_from_the_first_that_does() {
+        let row = |t_s: f64, write_bytes: Option<u64>| ResourceRow {
+            t_s,
+            component: "kafka".into(),
+            write_bytes,
+            ..ResourceRow::default()
+        };
+        let written = |counts: [Option<u64>; 3]| {
+            let rows: Vec<ResourceRow> =
+                [1.0, 2.0, 3.0].into_iter().zip(counts).map(|(t, n)| row(t, n)).collect();
+            resource_summary(&rows, 0.0, 3.0)[0].write_bytes
+        };
+        assert_eq!(written([None, Some(0), Some(70)]), Some(70));
+        assert_eq!(written([Some(10), Some(50), None]), Some(40));
+        assert_eq!(written([None; 3]), None);
     }
 }

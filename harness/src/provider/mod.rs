@@ -83,6 +83,9 @@ pub struct Plan {
     pub unsupported: Vec<Component>,
     /// What all of them share; `None` where they are elsewhere.
     pub machine: Option<Machine>,
+    /// Whether that machine is only taken to be theirs: an address on it may be a forwarded port of another one.
+    #[serde(skip)]
+    pub machine_is_presumed: bool,
 }
 
 /// What the servers of a stack may use together.

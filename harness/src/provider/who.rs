@@ -1,5 +1,8 @@
 //! Who answers: product and version as a server tells them by its own protocol, whatever started it.
 
+use std::future::Future;
+use std::time::Duration;
+
 use odg_reports::record::Fidelity;
 use odg_workloads::driver::kafka::{KafkaDriver, KafkaOptions};
 use odg_workloads::driver::nats::NatsDriver;
@@ -12,6 +15,9 @@ use odg_workloads::endpoint::{
 };
 
 use super::answer::Answer;
+
+/// Longest that a version is waited for which need not come.
+const VERSION_WITHIN: Duration = Duration::from_secs(3);
 
 /// What a server says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +64,14 @@ pub(in crate::provider) async fn ask(answer: &Answer) -> Result<Who, DriverError
     }
 }
 
+/// The answer to a question that nothing depends on, if it comes in time.
+async fn within<T>(
+    limit: Duration,
+    asked: impl Future<Output = Result<T, DriverError>>,
+) -> Option<T> {
+    tokio::time::timeout(limit, asked).await.ok().and_then(Result::ok)
+}
+
 /// PostgreSQL: `version()` names the product.
 pub(in crate::provider) async fn postgres(at: &PostgresEndpoint) -> Result<Who, DriverError> {
     let size = PoolSize { min: 0, max: 1 };
@@ -74,7 +88,10 @@ pub(in crate::provider) async fn redis(at: &RedisEndpoint) -> Result<Who, Driver
     // An ACL may keep INFO from this user.
     Ok(match redis.product().await {
         Ok((product, version)) => Who::called(product, "Redis", Some(version)),
-        Err(_) => Who::called("Redis", "Redis", None),
+        Err(_) => Who {
+            note: Some("it did not say what it is: INFO was refused".to_owned()),
+            ..Who::called("Redis", "Redis", None)
+        },
     })
 }
 
@@ -82,15 +99,19 @@ pub(in crate::provider) async fn redis(at: &RedisEndpoint) -> Result<Who, Driver
 pub(in crate::provider) async fn nats(at: &NatsEndpoint) -> Result<Who, DriverError> {
     let nats = NatsDriver::connect(at, prefix()?).await?;
     nats.ping().await?;
-    Ok(Who::called("NATS", "NATS", Some(nats.version())))
+    Ok(Who {
+        note: Some("the protocol does not say whose product answers".to_owned()),
+        ..Who::called("NATS", "NATS", Some(nats.version()))
+    })
 }
 
 /// Kafka: the protocol has a version and no product.
 pub(in crate::provider) async fn kafka(at: &KafkaEndpoint) -> Result<Who, DriverError> {
     let kafka = KafkaDriver::new(at, KafkaOptions::default(), prefix()?)?;
     let brokers = kafka.ping().await?;
-    // An ACL may keep the brokers' settings from this user.
-    let mut who = Who::called("Apache Kafka", "Apache Kafka", kafka.version().await.ok());
+    // An ACL may keep the brokers' settings from this user, and a broker that hangs has answered the ping already.
+    let version = within(VERSION_WITHIN, kafka.version()).await;
+    let mut who = Who::called("Apache Kafka", "Apache Kafka", version);
     let brokers = if brokers == 1 { "1 broker".to_owned() } else { format!("{brokers} brokers") };
     who.note = Some(format!("{brokers}; the protocol does not say whose product answers"));
     Ok(who)
@@ -108,6 +129,15 @@ pub(in crate::provider) async fn s3(at: &S3Endpoint) -> Result<Who, DriverError>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_question_that_nothing_depends_on_neither_fails_nor_holds_up() {
+        let limit = Duration::from_millis(20);
+        assert_eq!(within(limit, async { Ok(1) }).await, Some(1));
+        let refused = DriverError::wrong_answer("kafka", "version", "none");
+        assert_eq!(within(limit, async { Err::<u8, _>(refused) }).await, None);
+        assert_eq!(within(limit, std::future::pending::<Result<u8, _>>()).await, None);
+    }
 
     #[test]
     fn another_product_is_compatible_and_keeps_its_own_name() {

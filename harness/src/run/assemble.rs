@@ -17,6 +17,7 @@ use odg_workloads::recorder::{Recorder, Tally};
 use super::monitor::Monitor;
 use super::request::RunPlan;
 use crate::host::GENERATOR;
+use crate::provider::Machine;
 
 /// Relative change of a mean between the halves of a run that a reader is warned of.
 const MOVED: f64 = 0.25;
@@ -35,6 +36,8 @@ pub struct Measured<'a> {
     pub outcome: DayOutcome,
     /// Events per second of the generator against the null target.
     pub ceiling_events_per_s: f64,
+    /// What the servers share; this machine where that is not known.
+    pub machine: Option<Machine>,
     /// How it ended.
     pub state: RunState,
     /// When it ended, in seconds since the epoch.
@@ -109,6 +112,10 @@ pub fn complete(record: &mut RunRecord, measured: Measured<'_>) {
     record.objectives = objectives(plan, recorder, &monitor);
     record.events = measured.events;
     marks_and_warnings(record, &outcome);
+    let here = Machine { cores: record.host.cores, memory_bytes: record.host.memory_bytes };
+    let used = record.resources.iter().map(|r| r.cpu_cores_mean).sum();
+    let memory = record.resources.iter().map(|r| r.rss_max_bytes).sum();
+    record.warnings.extend(scarcity(used, memory, measured.machine.unwrap_or(here)));
     stationarity(record, &monitor, recorder, measured.ended_after_s);
     let mut faults = judge::generator_faults(&record.generator, &record.operations);
     let generator = &record.generator;
@@ -349,29 +356,49 @@ fn marks_and_warnings(record: &mut RunRecord, outcome: &DayOutcome) {
     for error in &outcome.leftovers {
         warn(record, "leftovers", error.to_string(), "remove what carries the run's name by hand");
     }
-    let cores = f64::from(record.host.cores.max(1));
-    let used: f64 = record.resources.iter().map(|r| r.cpu_cores_mean).sum();
+}
+
+/// What servers and generator used nearly all of: cores, bytes of memory. `machine` is the servers', which an engine
+/// may have made smaller than this one.
+fn scarcity(used: f64, memory: u64, machine: Machine) -> Vec<Warning> {
+    let mut all = Vec::new();
+    let cores = f64::from(machine.cores.max(1));
     if used > BUSY * cores {
-        warn(
-            record,
-            "machine-saturated",
-            format!(
+        all.push(Warning {
+            code: "machine-saturated".into(),
+            text: format!(
                 "servers and generator used {used:.2} of {cores:.0} cores: latencies include waiting for a core"
             ),
-            "use a larger machine, or lower --scale",
-        );
+            action: "use a larger machine, or lower --scale".into(),
+        });
     }
-    let memory: u64 = record.resources.iter().map(|r| r.rss_max_bytes).sum();
-    if memory > record.host.memory_bytes / 10 * 9 {
-        warn(
-            record,
-            "memory-tight",
-            format!(
+    // 0 is unknown.
+    if machine.memory_bytes > 0 && memory > machine.memory_bytes / 10 * 9 {
+        all.push(Warning {
+            code: "memory-tight".into(),
+            text: format!(
                 "processes used {} of {}",
                 format_bytes(memory),
-                format_bytes(record.host.memory_bytes)
+                format_bytes(machine.memory_bytes)
             ),
-            "use a machine with more memory",
-        );
+            action: "use a machine with more memory".into(),
+        });
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scarce_is_what_the_servers_machine_has_too_little_of() {
+        let codes = |cores, memory_bytes| -> Vec<String> {
+            let machine = Machine { cores, memory_bytes };
+            scarcity(2.0, 4 << 30, machine).into_iter().map(|warning| warning.code).collect()
+        };
+        assert_eq!(codes(8, 64 << 30), Vec::<String>::new());
+        assert_eq!(codes(2, 4 << 30), ["machine-saturated", "memory-tight"]);
+        assert_eq!(codes(2, 0), ["machine-saturated"], "its memory is unknown");
     }
 }

@@ -169,8 +169,13 @@ impl RunRequest {
                 let carried = f64::from(cores) * LOCAL_BYTES_PER_S_PER_CORE;
                 if full > carried {
                     load.scale = round_down(carried / full);
+                    // An address on this machine may be a forwarded port of another one.
+                    let presumed = match self.brings {
+                        Brings::Everything => "",
+                        Brings::Only { .. } => "if the servers run on this machine, ",
+                    };
                     let reason = format!(
-                        "servers and generator share {cores} cores, which carry about {}; the full load is {}",
+                        "{presumed}servers and generator share {cores} cores, which carry about {}; the full load is {}",
                         format_rate(carried),
                         format_rate(full)
                     );

@@ -30,7 +30,7 @@ use super::request::RunPlan;
 use crate::exit::{self, Failure};
 use crate::host;
 use crate::probes::{Asking, platform::services, probe_all};
-use crate::provider::{Death, Plan, Provider, Stack, StartOptions, disk};
+use crate::provider::{Death, Machine, Plan, Provider, Stack, StartOptions, disk};
 
 /// How long the generator's ceiling is measured before each run.
 const CEILING_TIME: Duration = Duration::from_millis(500);
@@ -79,6 +79,9 @@ pub fn marks(plan: &RunPlan, chosen: &Plan) -> Vec<String> {
     let less = chosen.machine.and_then(|machine| {
         host::scaled_mark(machine.cores, machine.memory_bytes, &plan.profile.resources)
     });
+    let unsure =
+        if chosen.machine_is_presumed { ", if the servers run on this machine" } else { "" };
+    let less = less.map(|mark| mark + unsure);
     plan.marks.iter().cloned().chain(less).collect()
 }
 
@@ -158,7 +161,9 @@ pub async fn run_among(
     let marks = marks(plan, &chosen);
     let mut record = empty_record(plan, provider, options, &stack, id, started_at, marks);
     record.repeat = repeat;
-    let parts = Parts { plan, options, label: &label, dir: &dir, ceiling, interrupts, stays };
+    let machine = chosen.machine;
+    let parts =
+        Parts { plan, options, label: &label, dir: &dir, ceiling, interrupts, stays, machine };
     // A panic must not leave anything in a stack that stays.
     let loading = AssertUnwindSafe(load(&parts, &mut stack, &mut record, &mut progress));
     let loaded = loading.catch_unwind().await;
@@ -233,6 +238,8 @@ struct Parts<'a> {
     interrupts: &'a Interrupts,
     /// Whether the stack is somebody else's, and stays.
     stays: bool,
+    /// What the servers share, where that is known.
+    machine: Option<Machine>,
 }
 
 /// Probes the stack, offers the load, and completes the record; the writer comes back to finish it.
@@ -385,6 +392,7 @@ async fn measure(
         recorder,
         outcome,
         ceiling_events_per_s: parts.ceiling,
+        machine: parts.machine,
         state,
         ended_after_s,
         events,

@@ -212,6 +212,8 @@ fn a_panic_in_the_middle_of_a_run_removes_what_the_run_created() {
     let panic = panicked.expect_err("the run's panic goes on once everything is removed");
     let said = panic.downcast_ref::<String>().map(String::as_str).unwrap_or_default();
     assert!(said.contains(ON_PURPOSE), "{said}");
+    let written = place.written();
+    assert!(!said.contains(&servers.password) && !written.contains(&servers.password));
     drop(provider);
     assert_nothing_left(&place, &servers);
 }
@@ -230,10 +232,33 @@ fn issued(until: i32) -> (String, String, String) {
 }
 
 #[test]
+fn a_service_of_the_platform_with_a_wrong_authority_is_exit_3_and_no_failed_promise() {
+    let place = Place::new();
+    let (other_authority, _, _) = issued(2090);
+    let (_, certificate, key) = issued(2090);
+    // Whatever speaks TLS will do: no request is sent before the certificate is trusted.
+    let Some(server) = redis_with_tls(&certificate, &key) else { return };
+    place.private_file("ca.pem", &other_authority);
+    let text =
+        format!("quality_gate: {{url: \"https://127.0.0.1:{}\", ca_file: ca.pem}}\n", server.port);
+    let file = place.private_file("tls.yaml", &text);
+    let arguments = ["--endpoints", file.to_str().unwrap()];
+    let output = place.run(&[arguments.as_slice(), &SHORT].concat());
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    let line = said.lines().find(|line| line.starts_with("odg-bench: quality-gate at "));
+    assert!(line.is_some_and(|line| line.contains("not trusted")), "{said}");
+}
+
+#[test]
 fn a_wrong_authority_an_expired_certificate_and_a_wrong_password_are_one_line_each_and_exit_3() {
     let place = Place::new();
     let (other_authority, _, _) = issued(2090);
-    let cases = [(2090, true, "not trusted"), (2021, false, "has expired"), (2090, false, "")];
+    let cases = [
+        (2090, true, "not trusted"),
+        (2021, false, "has expired"),
+        (2090, false, "Password authentication failed"),
+    ];
     for (until, other, words) in cases {
         let (authority, certificate, key) = issued(until);
         let Some(server) = redis_with_tls(&certificate, &key) else { return };

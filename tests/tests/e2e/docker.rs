@@ -48,10 +48,14 @@ fn docker(arguments: &[&str]) -> Vec<String> {
 /// Containers, networks and volumes of a run, which are named after it.
 fn left(run_id: &str) -> Vec<String> {
     let run = run_id.rsplit('-').next().unwrap_or_default();
-    let filter = format!("label=odg-bench.run={run}");
-    let mut all = docker(&["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"]);
+    labelled(&format!("label=odg-bench.run={run}"))
+}
+
+/// Containers, networks and volumes that such a filter finds, by name.
+fn labelled(filter: &str) -> Vec<String> {
+    let mut all = docker(&["ps", "--all", "--filter", filter, "--format", "{{.Names}}"]);
     for kind in ["network", "volume"] {
-        all.extend(docker(&[kind, "ls", "--filter", &filter, "--format", "{{.Name}}"]));
+        all.extend(docker(&[kind, "ls", "--filter", filter, "--format", "{{.Name}}"]));
     }
     all
 }
@@ -186,7 +190,7 @@ fn an_interrupt_while_containers_are_being_created_leaves_nothing_that_comes_up_
     let _turn = turn();
     let place = Place::new();
     let proxy = EngineProxy::start(&place.work());
-    let before = docker(&["ps", "--all", "--quiet", "--filter", "label=odg-bench.run"]);
+    let before = labelled("label=odg-bench.run");
     proxy.slow_creates();
     let run = long_run_through(&proxy, &place, &images);
     let deadline = std::time::Instant::now() + PATIENCE;
@@ -200,8 +204,8 @@ fn an_interrupt_while_containers_are_being_created_leaves_nothing_that_comes_up_
     assert!(stderr(&output).contains("interrupted while the stack was starting"));
     // What an engine would still be working on is there by now.
     std::thread::sleep(odg_tests::engine::SLOW);
-    let after = docker(&["ps", "--all", "--quiet", "--filter", "label=odg-bench.run"]);
-    let new: Vec<&String> = after.iter().filter(|id| !before.contains(id)).collect();
+    let after = labelled("label=odg-bench.run");
+    let new: Vec<&String> = after.iter().filter(|name| !before.contains(name)).collect();
     assert!(new.is_empty(), "{new:?}");
 }
 
@@ -425,6 +429,28 @@ fn a_smaller_machine_of_the_engine_marks_the_run_and_not_this_process_own() {
     let marks = plan["marks"].to_string();
     assert!(marks.contains("scaled host: 5 of 16 vCPU, 7 of 64 GB"), "{marks}");
     assert_eq!(marks.matches("scaled host").count(), 1, "{marks}");
+}
+
+#[test]
+fn the_load_is_scaled_to_the_engines_cores_and_not_to_this_process_own() {
+    // One core, which cannot carry what profile small promises.
+    let answers = |path: &str| match path.rsplit('/').next() {
+        Some("version") => r#"{"Version":"24.0.7","ApiVersion":"1.43"}"#,
+        Some("info") => r#"{"NCPU":1,"MemTotal":7000000000}"#,
+        _ => r#"{"Id":"sha256:00"}"#,
+    };
+    let place = Place::new();
+    let address = engine_that_says(&place, Some(answers));
+    let mut command = place.command(&["run", "--profile", "small", "--provider", "docker"]);
+    let output = command
+        .args(["--dry-run", "--output", "json"])
+        .env("DOCKER_HOST", address)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let reason = plan["config"]["scale_reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("share 1 cores"), "{}", plan["config"]);
 }
 
 #[test]

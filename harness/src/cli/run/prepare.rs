@@ -17,7 +17,7 @@ use crate::provider::docker::DockerProvider;
 use crate::provider::local::{LocalProvider, Search};
 use crate::provider::{Provider, choose};
 use crate::run::session::wanted;
-use crate::run::{Brings, RunPlan, RunRequest};
+use crate::run::{Brings, RunPlan, RunRequest, Scale};
 
 /// A run, ready to start as often as wanted.
 pub(in crate::cli) struct Prepared {
@@ -28,6 +28,8 @@ pub(in crate::cli) struct Prepared {
     /// The endpoints that are attached to, where that was asked for.
     pub given: Option<Given>,
     request: RunRequest,
+    /// Of the machine that they share, as far as is known.
+    cores: u32,
     /// Whether the servers share this machine with the generator.
     shared: bool,
     warnings: Vec<Warning>,
@@ -62,7 +64,8 @@ impl Prepared {
         }
         let request = args.request(given.as_ref());
         let shared = given.as_ref().is_none_or(Given::is_local);
-        let mut plan = request.plan(host::cores(), shared)?;
+        let mut cores = host::cores();
+        let mut plan = request.plan(cores, shared)?;
         if args.images.is_some() && (args.provider == ProviderName::Local || given.is_some()) {
             return Err(Failure::usage(
                 "--images is for --provider docker; nothing else has images",
@@ -73,7 +76,6 @@ impl Prepared {
             warnings.extend(attach::exposed(given, args.attach.endpoints.as_deref()));
             warnings.extend(attach::kept(given, &plan));
         }
-        plan.warnings.extend(warnings.iter().cloned());
         let mapped = args.images.as_deref().map(read_images).transpose()?.unwrap_or_default();
         let docker = DockerProvider::new(&plan.profile, mapped);
         let here = std::env::vars_os();
@@ -93,7 +95,16 @@ impl Prepared {
                 provider
             }
         };
-        Ok(Self { plan, provider, given, request, shared, warnings })
+        // Containers have the engine's cores, which may be fewer than this process has, or more.
+        if provider.name() == "docker" && request.scale == Scale::Auto {
+            let chosen = runtime.block_on(provider.plan(&wanted(&plan.profile)))?;
+            if let Some(machine) = chosen.machine.filter(|machine| machine.cores != cores) {
+                cores = machine.cores;
+                plan = request.plan(cores, shared)?;
+            }
+        }
+        plan.warnings.extend(warnings.iter().cloned());
+        Ok(Self { plan, provider, given, request, cores, shared, warnings })
     }
 
     /// The same run with another seed.
@@ -101,8 +112,7 @@ impl Prepared {
     /// # Errors
     /// As for the plan itself.
     pub(in crate::cli) fn with_seed(&self, seed: u64) -> Result<RunPlan, Failure> {
-        let mut plan =
-            RunRequest { seed, ..self.request.clone() }.plan(host::cores(), self.shared)?;
+        let mut plan = RunRequest { seed, ..self.request.clone() }.plan(self.cores, self.shared)?;
         plan.warnings.extend(self.warnings.iter().cloned());
         Ok(plan)
     }

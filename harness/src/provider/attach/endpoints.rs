@@ -1,7 +1,7 @@
 //! From settings to endpoints, component by component.
 
 use std::ffi::OsString;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 
 use odg_workloads::day::Carries;
@@ -148,15 +148,49 @@ fn host(section: &Section) -> Result<Option<String>, EndpointsError> {
     no_login(section, "host", LOGIN)?;
     let Some(setting) = section.settings.get("host") else { return Ok(None) };
     let host = setting.value.expose();
-    if host.contains(['/', ' ']) {
+    if !is_plain(host) {
         return Err(section.wrong_at("host", setting, "this must be a name or an address alone"));
+    }
+    // The zone of an IPv6 address, such as %eth0, is no part of what is parsed.
+    let address = host.split('%').next().unwrap_or_default();
+    if host.contains(':') && address.parse::<Ipv6Addr>().is_err() {
+        let message = "this must be a name or an address alone; give the port as `port`";
+        return Err(section.wrong_at("host", setting, message));
     }
     Ok(Some(host.to_owned()).filter(|host| !host.is_empty()))
 }
 
-/// A value that may stand in the URL or in a setting of its own, which is stronger.
-fn either<T>(own: Option<T>, in_url: Option<T>) -> Option<T> {
-    own.or(in_url)
+/// Whether this may stand in an address: addresses are shown, so that nothing in them may move a terminal.
+fn is_plain(host: &str) -> bool {
+    !host.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control())
+}
+
+/// A value that may stand in the URL and in a setting of its own. Where they differ the file's is taken; two that
+/// come from the same place contradict each other.
+fn either<T: PartialEq>(
+    section: &Section,
+    field: &str,
+    own: Option<T>,
+    in_url: Option<T>,
+) -> Result<Option<T>, EndpointsError> {
+    let (own, in_url) = match (own, in_url) {
+        (Some(own), Some(in_url)) if own != in_url => (own, in_url),
+        (own, in_url) => return Ok(own.or(in_url)),
+    };
+    match (section.is_of_file(field), section.is_of_file("url")) {
+        (true, false) => Ok(Some(own)),
+        (false, true) => Ok(Some(in_url)),
+        _ => Err(contradicts(section, field, &format!("`{field}`"))),
+    }
+}
+
+/// An error about a setting that says another thing than the URL.
+fn contradicts(section: &Section, field: &str, said: &str) -> EndpointsError {
+    let message = format!("{said} contradicts the URL");
+    match section.settings.get(field) {
+        Some(setting) => section.wrong_at(field, setting, &message),
+        None => section.wrong(&message),
+    }
 }
 
 fn postgres(section: &Section) -> Result<PostgresEndpoint, EndpointsError> {
@@ -179,12 +213,12 @@ fn postgres(section: &Section) -> Result<PostgresEndpoint, EndpointsError> {
     }
     let text = |field| section.text(field).filter(|text| !text.is_empty()).map(str::to_owned);
     let in_url = |part: fn(&Url) -> Option<String>| url.as_ref().and_then(part);
-    let database = in_url(|url| Some(url.path.trim_matches('/').to_owned()));
+    let database = in_url(Url::database);
     let password = section.secret("password")?;
     let tls = section.tls()?;
     let missing = |field: &str| section.wrong(&format!("the key `{field}` (or `url`) is missing"));
-    let user = either(text("user"), in_url(|url| url.user.clone()));
-    let ssl_mode = either(section.word("sslmode", &MODES)?, mode_in_url);
+    let user = either(section, "user", text("user"), in_url(|url| url.user.clone()))?;
+    let ssl_mode = either(section, "sslmode", section.word("sslmode", &MODES)?, mode_in_url)?;
     let ssl_mode = match (ssl_mode, &tls) {
         (Some(SslMode::Disable), Some(_)) => {
             return Err(section.wrong("certificates are of no use with `sslmode: disable`"));
@@ -195,28 +229,34 @@ fn postgres(section: &Section) -> Result<PostgresEndpoint, EndpointsError> {
         (None, None) => SslMode::Prefer,
     };
     let user = user.ok_or_else(|| missing("user"))?;
+    let host = either(section, "host", host(section)?, in_url(|url| Some(url.host.clone())))?;
+    let port = either(section, "port", section.port()?, url.as_ref().and_then(|url| url.port))?;
+    let database = either(section, "database", text("database"), database)?;
     Ok(PostgresEndpoint {
-        host: either(host(section)?, in_url(|u| Some(u.host.clone())))
-            .ok_or_else(|| missing("host"))?,
-        port: either(section.port()?, url.as_ref().and_then(|u| u.port)).unwrap_or(POSTGRES_PORT),
+        host: host.ok_or_else(|| missing("host"))?,
+        port: port.unwrap_or(POSTGRES_PORT),
         password: password.ok_or_else(|| {
             section.wrong("a password is missing: give `password_env` or `password_file`")
         })?,
-        database: either(text("database"), database.filter(|d| !d.is_empty()))
-            .unwrap_or_else(|| user.clone()),
+        database: database.unwrap_or_else(|| user.clone()),
         user,
         ssl_mode,
         tls: tls.unwrap_or_default(),
     })
 }
 
-/// Certificates where the connection is to be encrypted.
+/// Certificates where the connection is to be encrypted. A URL whose scheme says that it is, is never taken back:
+/// the password would go out in clear.
 fn encrypted(
     section: &Section,
-    by_url: Option<bool>,
+    by_url: bool,
     tls: Option<Tls>,
 ) -> Result<Option<Tls>, EndpointsError> {
-    match (section.flag("tls")?.or(by_url.filter(|by_url| *by_url)), tls) {
+    let own = section.flag("tls")?;
+    if by_url && own == Some(false) {
+        return Err(contradicts(section, "tls", "`tls: false`"));
+    }
+    match (own.or(by_url.then_some(true)), tls) {
         (Some(false), Some(_)) => {
             Err(section.wrong("certificates are of no use with `tls: false`"))
         }
@@ -233,10 +273,13 @@ fn redis(section: &Section) -> Result<RedisEndpoint, EndpointsError> {
         return Err(section.wrong("only database 0 is used; leave the number out of the URL"));
     }
     let text = |field| section.text(field).filter(|text| !text.is_empty()).map(str::to_owned);
-    let by_url = url.as_ref().map(|url| url.scheme == "rediss");
-    let host = either(host(section)?, url.as_ref().map(|url| url.host.clone()));
+    let by_url = url.as_ref().is_some_and(|url| url.scheme == "rediss");
+    let host_in_url = url.as_ref().map(|url| url.host.clone());
+    let host = either(section, "host", host(section)?, host_in_url)?;
+    let port = either(section, "port", section.port()?, url.as_ref().and_then(|url| url.port))?;
     let password = section.secret("password")?;
-    let user = either(text("user"), url.as_ref().and_then(|url| url.user.clone()));
+    let user_in_url = url.as_ref().and_then(|url| url.user.clone());
+    let user = either(section, "user", text("user"), user_in_url)?;
     if user.is_some() && password.is_none() {
         return Err(
             section.wrong("`user` wants a password: give `password_env` or `password_file`")
@@ -244,7 +287,7 @@ fn redis(section: &Section) -> Result<RedisEndpoint, EndpointsError> {
     }
     Ok(RedisEndpoint {
         host: host.ok_or_else(|| section.wrong("the key `host` (or `url`) is missing"))?,
-        port: either(section.port()?, url.as_ref().and_then(|url| url.port)).unwrap_or(REDIS_PORT),
+        port: port.unwrap_or(REDIS_PORT),
         user,
         password,
         tls: encrypted(section, by_url, section.tls()?)?,
@@ -254,7 +297,8 @@ fn redis(section: &Section) -> Result<RedisEndpoint, EndpointsError> {
 fn nats(section: &Section) -> Result<NatsEndpoint, EndpointsError> {
     section.required("url")?;
     let url = url(section, &["nats", "tls"])?.ok_or_else(|| section.wrong("`url` is missing"))?;
-    let user = either(section.text("user").map(str::to_owned), url.user.clone());
+    let user = section.text("user").map(str::to_owned);
+    let user = either(section, "user", user, url.user.clone())?;
     let logins =
         (user, section.secret("password")?, section.secret("token")?, section.secret("creds")?);
     let login = match logins {
@@ -268,7 +312,7 @@ fn nats(section: &Section) -> Result<NatsEndpoint, EndpointsError> {
             return Err(section.wrong(message));
         }
     };
-    let tls = encrypted(section, Some(url.scheme == "tls"), section.tls()?)?;
+    let tls = encrypted(section, url.scheme == "tls", section.tls()?)?;
     Ok(NatsEndpoint { address: url.address(NATS_PORT), login, tls })
 }
 
@@ -288,7 +332,7 @@ fn kafka(section: &Section) -> Result<KafkaEndpoint, EndpointsError> {
     no_login(section, "bootstrap", LOGIN)?;
     for server in section.required("bootstrap")?.split(',').map(str::trim) {
         match split_port(server) {
-            Some((host, port)) if !host.is_empty() && !host.contains(['/', ' ']) => {
+            Some((host, port)) if !host.is_empty() && is_plain(host) => {
                 bootstrap.push(address(host, port.unwrap_or(KAFKA_PORT)));
             }
             _ => return Err(section.wrong("`bootstrap` must be like host:9092,host:9092")),

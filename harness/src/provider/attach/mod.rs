@@ -73,8 +73,8 @@ impl Provider for AttachProvider {
     }
 
     fn plan<'a>(&'a self, wanted: &'a [Component]) -> BoxFuture<'a, Result<Plan, ProviderError>> {
-        let mut plan =
-            Plan { machine: self.given.is_local().then(Machine::this), ..Plan::default() };
+        let machine = self.given.is_local().then(Machine::this);
+        let mut plan = Plan { machine, machine_is_presumed: true, ..Plan::default() };
         for &component in wanted {
             match self.given.address(component.name()) {
                 Some(address) => plan.choices.push(Choice {

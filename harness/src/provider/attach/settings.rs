@@ -8,7 +8,7 @@ use odg_workloads::secret::Secret;
 use odg_workloads::tls::{Part, TlsError};
 
 use super::error::EndpointsError;
-use super::source::{Section, Setting, text_of};
+use super::source::{Place, Section, Setting, text_of};
 
 /// Components, and the settings that each has. Of a secret there are three: itself, the variable that holds it
 /// and the file that holds it.
@@ -138,6 +138,11 @@ impl Section {
         self.settings.get(field).map(|setting| setting.value.expose())
     }
 
+    /// Whether a setting stands in the file, and not in a variable.
+    pub(super) fn is_of_file(&self, field: &str) -> bool {
+        self.settings.get(field).is_some_and(|setting| matches!(setting.place, Place::Line(..)))
+    }
+
     /// A setting that must be there.
     pub(super) fn required(&self, field: &str) -> Result<&str, EndpointsError> {
         match self.text(field) {
@@ -226,10 +231,10 @@ impl Section {
     fn beside(&self, setting: &Setting) -> PathBuf {
         let path = Path::new(setting.value.expose());
         match &setting.place {
-            super::source::Place::Line(file, _) => {
+            Place::Line(file, _) => {
                 file.parent().map_or_else(|| path.to_path_buf(), |dir| dir.join(path))
             }
-            super::source::Place::Variable(_) => path.to_path_buf(),
+            Place::Variable(_) => path.to_path_buf(),
         }
     }
 

@@ -108,6 +108,85 @@ fn every_setting_has_a_variable_and_the_file_is_stronger() {
 }
 
 #[test]
+fn encryption_that_a_url_states_is_not_taken_back() {
+    let files = Files::new();
+    let redis = files.write("redis.yaml", "redis:\n  url: rediss://h\n", 0o600);
+    let tls = [("ODG_BENCH_ATTACH_REDIS_TLS", "false")];
+    let urls = [("ODG_BENCH_ATTACH_NATS_URL", "tls://h")];
+    let nats = files.write("nats.yaml", "nats:\n  tls: false\n", 0o600);
+    for error in [
+        read(&redis, &tls),
+        read(&nats, &urls),
+        files.read("redis:\n  url: rediss://h\n  tls: false\n"),
+        files.read("nats:\n  url: tls://h\n  tls: false\n"),
+    ] {
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("tls: `tls: false` contradicts the URL"), "{error}");
+    }
+    assert!(read(&redis, &[]).unwrap().endpoints.redis.unwrap().tls.is_some());
+    // A URL in clear says nothing against encryption.
+    let more = files.read("redis: {url: \"redis://h\", tls: true}\n").unwrap();
+    assert!(more.endpoints.redis.unwrap().tls.is_some());
+}
+
+#[test]
+fn what_the_files_url_says_is_stronger_than_a_variable_and_the_other_way_round() {
+    let files = Files::new();
+    let url = "postgres:\n  url: postgres://u@h:5433/d?sslmode=verify-full\n  password: p\n";
+    let file = files.write("url.yaml", url, 0o600);
+    let parts = [
+        ("ODG_BENCH_ATTACH_POSTGRES_HOST", "other"),
+        ("ODG_BENCH_ATTACH_POSTGRES_PORT", "1"),
+        ("ODG_BENCH_ATTACH_POSTGRES_USER", "other"),
+        ("ODG_BENCH_ATTACH_POSTGRES_DATABASE", "other"),
+        ("ODG_BENCH_ATTACH_POSTGRES_SSLMODE", "disable"),
+    ];
+    let postgres = read(&file, &parts).unwrap().endpoints.postgres.unwrap();
+    assert_eq!((postgres.host.as_str(), postgres.port), ("h", 5433));
+    assert_eq!((postgres.user.as_str(), postgres.database.as_str()), ("u", "d"));
+    assert_eq!(postgres.ssl_mode, SslMode::VerifyFull);
+    // What the URL leaves open a variable may say.
+    let file = files.write("open.yaml", "redis: {url: \"redis://h\"}\n", 0o600);
+    let given = read(&file, &[("ODG_BENCH_ATTACH_REDIS_PORT", "7000")]).unwrap();
+    assert_eq!(given.address("redis"), Some("h:7000"));
+    let file = files.write("part.yaml", "redis: {host: h}\n", 0o600);
+    let given = read(&file, &[("ODG_BENCH_ATTACH_REDIS_URL", "redis://other:7000")]).unwrap();
+    assert_eq!(given.address("redis"), Some("h:7000"));
+}
+
+#[test]
+fn a_setting_beside_a_url_of_the_same_place_may_only_say_the_same() {
+    let files = Files::new();
+    let same = files.read("redis: {url: \"redis://h:7000\", port: 7000, host: h}\n").unwrap();
+    assert_eq!(same.address("redis"), Some("h:7000"));
+    let error = files.read("redis:\n  url: redis://h:7000\n  port: 7001\n").unwrap_err();
+    let expected = "e.yaml:3: redis.port: `port` contradicts the URL";
+    assert!(error.to_string().contains(expected), "{error}");
+    let variables = [
+        ("ODG_BENCH_ATTACH_NATS_URL", "nats://u@h"),
+        ("ODG_BENCH_ATTACH_NATS_USER", "other"),
+        ("ODG_BENCH_ATTACH_NATS_PASSWORD", CANARY),
+    ];
+    let error = Given::read(None, pairs(&variables)).unwrap_err().to_string();
+    assert!(error.contains("ODG_BENCH_ATTACH_NATS_USER: "), "{error}");
+    assert!(error.contains("`user` contradicts the URL") && !error.contains(CANARY), "{error}");
+}
+
+#[test]
+fn a_host_is_a_name_or_an_address_alone() {
+    let files = Files::new();
+    for good in ["h", "10.0.0.1", "::1", "fe80::1%eth0"] {
+        assert!(files.read(&format!("redis: {{host: \"{good}\"}}\n")).is_ok(), "{good}");
+    }
+    let error = files.read("redis: {host: \"127.0.0.1:6380\"}\n").unwrap_err().to_string();
+    assert!(error.contains("redis.host: ") && error.contains("give the port as `port`"), "{error}");
+    for text in ["redis: {host: \"h\\e[2J\"}\n", "kafka: {bootstrap: \"h\\e[2J:1\"}\n"] {
+        let error = files.read(text).unwrap_err().to_string();
+        assert!(error.contains("must be") && !error.contains('\u{1b}'), "{error:?}");
+    }
+}
+
+#[test]
 fn a_secret_can_stand_in_a_file_beside_the_endpoints() {
     let files = Files::new();
     files.write("pw", &format!("{CANARY}\n"), 0o600);

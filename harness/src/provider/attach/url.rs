@@ -8,7 +8,7 @@ pub(super) struct Url {
     /// Without the brackets of an IPv6 address.
     pub host: String,
     pub port: Option<u16>,
-    /// With its leading `/`; empty where there is none.
+    /// With its leading `/`, and as it was written: decoded it would be another address. Empty where there is none.
     pub path: String,
     pub query: Vec<(String, String)>,
 }
@@ -62,8 +62,14 @@ impl Url {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             pairs.push((decoded(key)?, decoded(value)?));
         }
-        let (host, path) = (host.to_owned(), decoded(path)?);
+        decoded(path)?;
+        let (host, path) = (host.to_owned(), path.to_owned());
         Ok(Self { scheme, user, host, port, path, query: pairs })
+    }
+
+    /// The path as the name of a database; `None` where it is empty.
+    pub(super) fn database(&self) -> Option<String> {
+        decode(self.path.trim_matches('/')).filter(|name| !name.is_empty())
     }
 
     /// `host:port`, with brackets where the host is an IPv6 address.
@@ -138,6 +144,9 @@ mod tests {
         assert_eq!(v6.address(1), "[::1]:6380");
         let s3 = Url::parse("https://minio.example/base/", &["http", "https"]).unwrap();
         assert_eq!(s3.shown(), "https://minio.example/base");
+        let escaped = Url::parse("https://h/a%2Fb%0Ac", &["https"]).unwrap();
+        assert_eq!(escaped.shown(), "https://h/a%2Fb%0Ac", "decoded it would be another address");
+        assert_eq!(escaped.database().as_deref(), Some("a/b\nc"));
     }
 
     #[test]

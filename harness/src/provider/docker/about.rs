@@ -48,9 +48,8 @@ impl About {
         if let Some(said) = &who.note {
             note.push_str(&format!("; {said}"));
         }
-        let number = |version: &str| version.split(' ').next().unwrap_or_default().to_owned();
         let version = match (&who.version, self.labelled) {
-            (Some(version), Some(labelled)) if !labelled.starts_with(&number(version)) => {
+            (Some(version), Some(labelled)) if !same(version, &labelled) => {
                 note.push_str(&format!("; its image says {labelled}"));
                 version.clone()
             }
@@ -60,6 +59,14 @@ impl About {
         };
         (name, version, note)
     }
+}
+
+/// Whether two versions agree in every part that both of them have: 16 is 16.4, and 16.1 is not 16.10.
+fn same(one: &str, other: &str) -> bool {
+    fn parts(version: &str) -> impl Iterator<Item = &str> {
+        version.split([' ', '-', '+']).next().unwrap_or_default().trim_start_matches('v').split('.')
+    }
+    parts(one).zip(parts(other)).all(|(one, other)| one == other)
 }
 
 /// What concerns the whole record, said once.
@@ -134,6 +141,18 @@ mod tests {
         assert_eq!(name, "PostgreSQL (image house/postgres:16)");
         assert_eq!(version, "15.20 (Debian)");
         assert_eq!(note, "image x; not held by the engine: swap; its image says 16");
+    }
+
+    #[test]
+    fn versions_are_compared_part_by_part_as_far_as_both_go() {
+        for (one, other) in
+            [("16", "16.4"), ("16.4 (Debian 16.4-1)", "16"), ("7.2.4", "7.2.4-alpine")]
+        {
+            assert!(same(one, other) && same(other, one), "{one} {other}");
+        }
+        for (one, other) in [("16.1", "16.10"), ("15.20", "16"), ("1", "16")] {
+            assert!(!same(one, other) && !same(other, one), "{one} {other}");
+        }
     }
 
     #[test]

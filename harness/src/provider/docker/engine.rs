@@ -104,7 +104,7 @@ impl Engine {
 
 /// Where the engine is expected: what the client library takes too.
 fn address() -> String {
-    if let Some(host) = env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()) {
+    if let Ok(host) = env::var("DOCKER_HOST") {
         return host;
     }
     let home = |name: &str| env::var_os(name).map(PathBuf::from);
@@ -123,6 +123,10 @@ fn local(address: &str) -> Result<(), DockerError> {
     let unsupported = |reason: &str| {
         Err(DockerError::Unsupported { address: address.to_owned(), reason: reason.to_owned() })
     };
+    // Docker's own command takes it as unset; the client library does not.
+    if address.is_empty() {
+        return unsupported("DOCKER_HOST is set and empty: unset it (env -u DOCKER_HOST)");
+    }
     let Some((scheme, rest)) = address.split_once("://") else {
         return unsupported("DOCKER_HOST must look like unix:///var/run/docker.sock");
     };
@@ -229,6 +233,8 @@ mod tests {
         {
             assert!(local(good).is_ok(), "{good}");
         }
+        let empty = local("").unwrap_err().to_string();
+        assert!(empty.contains("env -u DOCKER_HOST"), "{empty}");
         for bad in ["tcp://10.0.0.5:2375", "ssh://build@host", "/var/run/docker.sock", "ftp://x"] {
             let text = local(bad).unwrap_err().to_string();
             assert!(text.contains(bad) && !text.contains('\n'), "{text}");

@@ -1,6 +1,7 @@
 //! What goes on in the background while a container runs: its log is kept, its use counted, its end noticed.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -28,6 +29,8 @@ const LOG_REST: Duration = Duration::from_secs(2);
 const TAIL_LINES: usize = 20;
 /// What a signal's number is added to in an exit code.
 const KILLED: i64 = 128;
+/// The exit codes of what a signal ended: Linux has 64 of them.
+const OF_SIGNALS: RangeInclusive<i64> = KILLED + 1..=KILLED + 64;
 
 /// How a container ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,9 +177,10 @@ async fn notice_end(docker: Docker, id: String, seen: Arc<Mutex<Seen>>) {
 /// How a container ended, for people.
 pub(super) fn status(state: &ContainerState) -> String {
     let code = state.exit_code.unwrap_or_default();
-    let mut text = match code {
-        KILLED.. => format!("killed by signal {} (exit code {code})", code - KILLED),
-        _ => format!("exit code {code}"),
+    let mut text = if OF_SIGNALS.contains(&code) {
+        format!("killed by signal {} (exit code {code})", code - KILLED)
+    } else {
+        format!("exit code {code}")
     };
     if state.oom_killed == Some(true) {
         text = format!("out of memory: killed at the container's memory limit ({text})");
@@ -215,6 +219,10 @@ mod tests {
         };
         assert_eq!(status(&state(1, false)), "exit code 1");
         assert_eq!(status(&state(137, false)), "killed by signal 9 (exit code 137)");
+        assert_eq!(status(&state(192, false)), "killed by signal 64 (exit code 192)");
+        for code in [128, 193, 255] {
+            assert_eq!(status(&state(code, false)), format!("exit code {code}"));
+        }
         assert!(status(&state(137, true)).starts_with("out of memory"));
     }
 }

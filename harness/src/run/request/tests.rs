@@ -45,6 +45,15 @@ fn medium_on_two_cores_is_scaled_and_says_so_everywhere() {
 }
 
 #[test]
+fn endpoints_on_this_machine_are_not_taken_for_servers_on_it_without_saying_so() {
+    let attached = RunRequest { brings: only(Carries::ALL), ..request("medium") };
+    let reason = attached.plan(2, true).unwrap().config.scale_reason.unwrap();
+    assert!(reason.starts_with("if the servers run on this machine, "), "{reason}");
+    let started = request("medium").plan(2, true).unwrap().config.scale_reason.unwrap();
+    assert!(started.starts_with("servers and generator share 2 cores"), "{started}");
+}
+
+#[test]
 fn a_rate_limit_scales_the_load_down_to_it_and_never_up() {
     let limited = RunRequest { max_rate: Some(1e6), ..request("small") }.plan(64, false).unwrap();
     assert!(limited.offered.bytes_per_s <= 1e6 && limited.offered.bytes_per_s > 0.9e6);

@@ -8,14 +8,14 @@
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 
 use crate::endpoint::{KafkaEndpoint, Tls};
 
-/// Time per step of the conversation.
+/// Time for all servers of the list together.
 const WITHIN: Duration = Duration::from_secs(3);
 /// Largest answer that is read, in bytes; real ones have about 600.
 const MOST_BYTES: usize = 1 << 16;
@@ -40,8 +40,9 @@ const RELEASES: [(i16, &str); 9] = [
 /// The release of the first server of the list that answers; `None` where none does, or says nothing of it.
 /// Blocks.
 pub(super) fn of(endpoint: &KafkaEndpoint) -> Option<String> {
+    let until = Instant::now() + WITHIN;
     let level = endpoint.bootstrap.split(',').find_map(|server| {
-        let answer = ask(server.trim(), endpoint.tls.as_ref()).ok()?;
+        let answer = ask(server.trim(), endpoint.tls.as_ref(), until).ok()?;
         level_in(&answer)
     })?;
     Some(match RELEASES.iter().find(|(last, _)| level <= *last) {
@@ -51,12 +52,17 @@ pub(super) fn of(endpoint: &KafkaEndpoint) -> Option<String> {
 }
 
 /// The answer to `ApiVersions`, without its length.
-fn ask(server: &str, tls: Option<&Tls>) -> io::Result<Vec<u8>> {
+fn ask(server: &str, tls: Option<&Tls>, until: Instant) -> io::Result<Vec<u8>> {
+    // A time-out of 0 is none at all.
+    let left = || match until.saturating_duration_since(Instant::now()) {
+        Duration::ZERO => Err(io::Error::from(io::ErrorKind::TimedOut)),
+        left => Ok(left),
+    };
     let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
     let address = server.to_socket_addrs()?.next().ok_or_else(|| invalid("no address"))?;
-    let stream = TcpStream::connect_timeout(&address, WITHIN)?;
-    stream.set_read_timeout(Some(WITHIN))?;
-    stream.set_write_timeout(Some(WITHIN))?;
+    let stream = TcpStream::connect_timeout(&address, left()?)?;
+    stream.set_read_timeout(Some(left()?))?;
+    stream.set_write_timeout(Some(left()?))?;
     let Some(tls) = tls else { return converse(stream) };
     let config = tls.client_config().map_err(io::Error::other)?;
     let host = server.rsplit_once(':').map_or(server, |(host, _)| host).trim_matches(['[', ']']);
@@ -216,6 +222,15 @@ mod tests {
         let port = crate::driver::test_servers::free_port();
         let bootstrap = format!("127.0.0.1:{port}");
         assert_eq!(of(&KafkaEndpoint { bootstrap, admin: true, login: None, tls: None }), None);
+    }
+
+    #[test]
+    fn servers_that_say_nothing_do_not_take_longer_each() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let bootstrap = [silent.local_addr().unwrap().to_string().as_str(); 4].join(",");
+        let began = Instant::now();
+        assert_eq!(of(&KafkaEndpoint { bootstrap, admin: true, login: None, tls: None }), None);
+        assert!(began.elapsed() < WITHIN * 2, "{:?}", began.elapsed());
     }
 
     proptest! {
