@@ -57,6 +57,7 @@ fn a_file_that_was_cut_is_named_or_loses_its_last_line_only() {
 fn files_of_another_run_are_refused_by_name() {
     for file in ["latency.hlog", "series.csv"] {
         let (_dir, a, b) = two();
+        assert!(side(&b).is_ok());
         if file == "series.csv" {
             edit(&b.join(file), |text| {
                 let cut =
@@ -65,7 +66,9 @@ fn files_of_another_run_are_refused_by_name() {
             });
         } else {
             // As many operations, and other times.
-            fs::copy(a.join(file), b.join(file)).unwrap();
+            let other = a.with_file_name("other");
+            run(&other, 3, 1.25, |_| {});
+            fs::copy(other.join(file), b.join(file)).unwrap();
         }
         let error = refused(&b, file);
         assert!(error.contains("belongs to another run"), "{error}");

@@ -401,6 +401,7 @@ fn operations_that_fail_more_often_are_a_lost_promise_and_verdicts_stand_beside_
     let dir = tempfile::tempdir().unwrap();
     let a = side_of(&dir, "a", 0..2, 1.0);
     let mut b = side_of(&dir, "b", 2..4, 1.0);
+    b.sort_by(|one, other| one.record.run_id.cmp(&other.record.run_id));
     b[1].record.verdict = Verdict::Fail;
     for sample in &mut b {
         // One in a hundred is still no failure of a run, half is.
