@@ -97,12 +97,13 @@ fn name(operation: u32) -> String {
 
 fn record(id: &str) -> serde_json::Value {
     let latency = json!({
-        "count": 1, "min_ns": 1, "mean_ns": 1.0, "p50_ns": 1, "p90_ns": 1, "p95_ns": 1, "p99_ns": 1, "p999_ns": 1,
-        "max_ns": 1, "out_of_range": 0
+        "count": SECONDS * PER_SECOND, "min_ns": 1, "mean_ns": 1.0, "p50_ns": 1, "p90_ns": 1, "p95_ns": 1, "p99_ns": 1, "p999_ns": 1,
+        "max_ns": 0, "out_of_range": 0
     });
     let operation = |number| {
         json!({
-            "name": name(number), "component": "kafka", "description": "", "offered": 1, "completed": 1,
+            "name": name(number), "component": "kafka", "description": "", "offered": SECONDS * PER_SECOND,
+            "completed": SECONDS * PER_SECOND,
             "errors": {}, "retries": 0, "bytes": 0, "response": latency, "service": latency
         })
     };

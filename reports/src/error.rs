@@ -50,6 +50,28 @@ pub enum RecordError {
         /// The directory.
         path: PathBuf,
     },
+    /// The directory holds groups of runs, and it is not known which is meant.
+    #[error(
+        "{}: holds {}; name the one that is meant",
+        path.display(),
+        groups_named(*runs, groups)
+    )]
+    Groups {
+        /// The directory.
+        path: PathBuf,
+        /// Single runs in it.
+        runs: usize,
+        /// Names of the groups.
+        groups: Vec<String>,
+    },
+    /// A file of the record holds what no run can have, or does not belong to the others.
+    #[error("{}: {what}; the file was cut, edited, or belongs to another run", path.display())]
+    Implausible {
+        /// The file.
+        path: PathBuf,
+        /// What cannot be.
+        what: String,
+    },
     /// A file of the record cannot be understood.
     #[error("{}, line {line}: {what}; the file was cut or edited", path.display())]
     Corrupt {
@@ -101,6 +123,25 @@ pub enum RecordError {
     },
 }
 
+/// Groups that a message names.
+const NAMED: usize = 5;
+
+fn groups_named(runs: usize, groups: &[String]) -> String {
+    let names: Vec<String> =
+        groups.iter().take(NAMED).map(|name| crate::escape::terminal(name)).collect();
+    let more = match groups.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    let single = match runs {
+        0 => String::new(),
+        1 => "1 single run and ".to_owned(),
+        n => format!("{n} single runs and "),
+    };
+    let kind = if groups.len() == 1 { "the group" } else { "the groups" };
+    format!("{single}{kind} of runs {}{more}", names.join(", "))
+}
+
 impl RecordError {
     /// Sorts an input or output error on `path` into the kinds that a person can act on.
     pub(crate) fn io(path: &Path, source: io::Error) -> Self {
@@ -113,6 +154,11 @@ impl RecordError {
             io::ErrorKind::AlreadyExists => Self::Exists { path },
             _ => Self::Io { path, source },
         }
+    }
+
+    /// A figure or a file that cannot be. What is quoted may be anybody's.
+    pub(crate) fn implausible(path: &Path, what: impl AsRef<str>) -> Self {
+        Self::Implausible { path: path.to_path_buf(), what: crate::escape::terminal(what.as_ref()) }
     }
 
     /// A file that cannot be understood at a line. What a parser says may quote the file.

@@ -10,12 +10,16 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::escape;
+use crate::html::shorten;
 use crate::judge::CONFIDENCE;
 use crate::load;
 use crate::record::{LatencySummary, RunRecord, RunState, Verdict};
 use crate::stats::samples_needed;
 use crate::units::parse_duration_ns;
 use crate::words;
+
+/// Characters of a kind of error.
+const LONGEST_KIND: usize = 200;
 
 type Labels<'a> = [(&'a str, &'a str)];
 
@@ -195,8 +199,8 @@ fn operations(page: &mut Page, r: &RunRecord, measured_s: f64) {
     }
     page.family("operations_failed", Type::Counter, None, "Operations that ended in an error.");
     for (o, marks) in &all {
-        for (kind, n) in &o.errors {
-            page.count(&[("operation", &o.name), ("kind", kind), ("marks", marks)], *n);
+        for (kind, n) in shorten::kinds(&o.errors, LONGEST_KIND) {
+            page.count(&[("operation", &o.name), ("kind", &kind), ("marks", marks)], n);
         }
     }
 }

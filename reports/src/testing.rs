@@ -102,6 +102,7 @@ pub(crate) fn record() -> RunRecord {
             offered_bytes_per_s: 11_574_074.0,
             offered_events_per_s: 900.0,
             hash: "9f2c4e1ab07d55e8c1d6a3f0b2c4d6e8f00112233445566778899aabbccddeeff".into(),
+            load_hash: None,
         },
         implementations: vec![
             implementation("postgresql", "PostgreSQL", "17.6", Fidelity::Real),

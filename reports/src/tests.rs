@@ -219,6 +219,15 @@ fn a_record_without_its_side_files_still_opens_and_says_what_is_missing() {
 }
 
 #[test]
+fn an_empty_log_of_a_killed_run_is_said() {
+    let tmp = tempfile::tempdir().unwrap();
+    drop(testing::write_without_end(tmp.path()));
+    fs::write(tmp.path().join(LATENCY_LOG), "").unwrap();
+    let notes = Run::open(tmp.path()).unwrap().notes;
+    assert!(notes.iter().any(|n| n.contains("holds no interval")), "{notes:?}");
+}
+
+#[test]
 fn the_journal_alone_is_enough() {
     let tmp = tempfile::tempdir().unwrap();
     drop(testing::write_without_end(tmp.path()));

@@ -27,7 +27,8 @@ use interleave::PAIRS;
     --candidate-run '--provider docker --images new.yaml' --out compared -- --profile small --duration 60s\n\n\
     Exit codes: 0 compared · 1 a regression or a lost promise, with --fail-on regression · 2 what was named is no \
     run or not comparable · 3 a side of --interleave could not be started · 4 with --fail-on regression, a \
-    difference of single runs, which does not show a regression (see --allow-single); or interrupted"
+    difference of single runs, which does not show a regression (see --allow-single), or nothing that could be \
+    compared; with --aa, nothing that could be compared; or interrupted"
 )]
 pub(super) struct CompareArgs {
     /// What to compare with
@@ -126,7 +127,7 @@ pub(super) fn execute(args: &CompareArgs) -> Result<u8, Failure> {
     for (number, comparison) in (1..).zip(comparisons) {
         // Several candidates get a directory each.
         let dir = args.out.as_ref().map(|out| match many {
-            true => out.join(format!("{number}-{}", comparison.candidate.name)),
+            true => out.join(directory(number, &comparison.candidate.name)),
             false => out.clone(),
         });
         compared.add(comparison, dir.as_deref())?;
@@ -170,6 +171,10 @@ impl Compared {
             Some(FailOn::Regression) if self.comparisons.iter().any(Comparison::is_undecided) => {
                 exit::UNCERTAIN
             }
+            // A gate that saw nothing is not green.
+            Some(FailOn::Regression) if self.comparisons.iter().any(Comparison::is_empty) => {
+                exit::UNCERTAIN
+            }
             Some(FailOn::Regression) => exit::PASS,
         }
     }
@@ -181,21 +186,45 @@ fn side(path: &Path) -> Result<Vec<Sample>, Failure> {
 
 /// A side's name for people: the last part of its path.
 fn name(path: &Path) -> String {
-    let last = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    // `.` and `..` have no last part of their own.
+    let whole = match path.file_name() {
+        Some(_) => path.to_path_buf(),
+        None => path.canonicalize().unwrap_or_else(|_| path.to_path_buf()),
+    };
+    let last = whole.file_name().map(|name| name.to_string_lossy().into_owned());
     last.unwrap_or_else(|| path.display().to_string())
+}
+
+/// The directory of one of several comparisons: no name can lead out of `--out`.
+fn directory(number: usize, name: &str) -> String {
+    let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let name: String = name.chars().take(80).map(|c| if safe(c) { c } else { '-' }).collect();
+    format!("{number}-{name}")
 }
 
 fn failure(error: CompareError) -> Failure {
     match error {
         CompareError::Record(error) => error.into(),
+        error @ CompareError::NothingCompared { .. } => {
+            Failure { code: exit::UNCERTAIN, ..Failure::usage(error) }
+        }
         other => Failure::usage(other.to_string()),
     }
 }
 
+/// Splits below which a rate of them says little.
+const FEW_SPLITS: usize = 100;
+
 fn alarms(told: &FalseAlarms) -> String {
+    let few = match told.splits {
+        FEW_SPLITS.. => String::new(),
+        n => format!(
+            "Only {n} different splits: their rate is coarse, more runs would tell it better\n"
+        ),
+    };
     format!(
         "{} equal runs, split in half in {} ways: {} splits raised an alarm ({:.1} %; promised: at most {:.0} %)\n\
-         Single comparisons under the level before correction: {} of {} ({:.1} %)\n",
+         Single comparisons under the level before correction: {} of {} ({:.1} %)\n{few}",
         told.runs,
         told.splits,
         told.alarmed,
@@ -272,6 +301,47 @@ mod tests {
             evidence: "1 lost".into(),
         });
         assert_eq!(lost.exit_code(gate), exit::FAIL);
+    }
+
+    #[test]
+    fn a_gate_that_compared_nothing_is_not_green() {
+        let gate = Some(FailOn::Regression);
+        let mut nothing = with(Change::TooFew);
+        assert_eq!(nothing.exit_code(gate), exit::UNCERTAIN);
+        assert_eq!(nothing.exit_code(None), exit::PASS);
+        nothing.comparisons[0].rows.clear();
+        assert_eq!(nothing.exit_code(gate), exit::UNCERTAIN, "no row, as of runs that were killed");
+        // One candidate that was compared does not speak for another.
+        let one = with(Change::Equivalent).comparisons.swap_remove(0);
+        nothing.comparisons.push(one);
+        assert_eq!(nothing.exit_code(gate), exit::UNCERTAIN);
+    }
+
+    #[test]
+    fn an_a_a_test_without_a_comparison_is_no_result_and_few_splits_are_said() {
+        let error = failure(CompareError::NothingCompared { runs: 4 });
+        assert_eq!(error.code, exit::UNCERTAIN);
+        let told = |splits| {
+            alarms(&FalseAlarms {
+                runs: 4,
+                splits,
+                alarmed: 0,
+                nominal: 0.05,
+                comparisons: 12,
+                under_level: 0,
+            })
+        };
+        assert!(told(3).contains("Only 3 different splits") && !told(200).contains("Only"));
+    }
+
+    #[test]
+    fn no_name_leads_out_of_the_directory_of_the_pages() {
+        assert_eq!(directory(2, "../x y"), "2-..-x-y");
+        assert_eq!(directory(1, "/"), "1--");
+        let dir = tempfile::tempdir().unwrap();
+        let inner = dir.path().join("nightly").join("inner");
+        std::fs::create_dir_all(&inner).unwrap();
+        assert_eq!(name(&inner.join("..")), "nightly");
     }
 
     #[test]

@@ -199,6 +199,14 @@ fn stationarity(record: &mut RunRecord, monitor: &Monitor, recorder: &Recorder, 
         })
         .collect();
     if !moved.is_empty() {
+        // Between the halves that were compared, so that charts mark where to look.
+        let middle_s = (record.config.warmup_s + load_end_s) / 2.0;
+        record.events.push(TimelineEvent {
+            t_s: middle_s,
+            kind: "not_steady".into(),
+            text: format!("mean response times differ before and after: {}", moved.join(", ")),
+        });
+        record.events.sort_by(|a, b| a.t_s.total_cmp(&b.t_s));
         warn(
             record,
             "not-steady",

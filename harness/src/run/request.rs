@@ -257,8 +257,11 @@ impl RunRequest {
             offered_bytes_per_s: offered.bytes_per_s,
             offered_events_per_s: offered.events_per_s,
             hash: String::new(),
+            load_hash: None,
         };
+        let load_hash = load_hash(&profile, &config, self.decisions_per_s);
         config.hash = hash(&profile, &config, self.decisions_per_s);
+        config.load_hash = Some(load_hash);
         Ok(RunPlan {
             profile,
             load,
@@ -464,6 +467,20 @@ fn kafka_settings(profile: &Profile) -> Result<KafkaSettings, Failure> {
         }
     }
     Ok(KafkaSettings { partitions, client: options, not_applied })
+}
+
+/// The same without the seed and what it draws: runs of one load have it in common, whatever their seeds.
+fn load_hash(profile: &Profile, config: &RunConfig, decisions_per_s: Option<f64>) -> String {
+    let config = RunConfig {
+        seed: 0,
+        // A rate limit gives another multiplier for another seed.
+        scale: 0.0,
+        scale_reason: None,
+        offered_bytes_per_s: 0.0,
+        offered_events_per_s: 0.0,
+        ..config.clone()
+    };
+    hash(profile, &config, decisions_per_s)
 }
 
 /// SHA-256 over the profile and everything that shapes the load.

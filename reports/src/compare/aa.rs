@@ -7,7 +7,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use super::{CompareError, LEVEL, Options, Sample, comparable, row};
+use super::{CompareError, LEVEL, Options, Sample, comparable, row, whole};
 
 /// Most ways of splitting the runs that are tried.
 const SPLITS: usize = 200;
@@ -44,7 +44,7 @@ impl FalseAlarms {
 /// than as many independent trials would.
 ///
 /// # Errors
-/// Fewer than four runs, or runs of different conditions.
+/// Fewer than four runs that ended in order, runs of different conditions, or runs of which no figure can be compared.
 pub fn false_alarms(samples: &[Sample], options: Options) -> Result<FalseAlarms, CompareError> {
     if samples.len() < 4 {
         return Err(CompareError::TooFewRuns { found: samples.len() });
@@ -54,9 +54,14 @@ pub fn false_alarms(samples: &[Sample], options: Options) -> Result<FalseAlarms,
     if !mismatches.is_empty() && !options.force {
         return Err(CompareError::Mismatch(mismatches));
     }
-    let halves = splits(samples.len());
+    // Forced or not: what was cut off has no figures to compare.
+    let all = whole(samples);
+    if all.len() < 4 {
+        return Err(CompareError::TooFewRuns { found: all.len() });
+    }
+    let halves = splits(all.len());
     let mut result = FalseAlarms {
-        runs: samples.len(),
+        runs: all.len(),
         splits: halves.len(),
         alarmed: 0,
         nominal: LEVEL,
@@ -73,6 +78,9 @@ pub fn false_alarms(samples: &[Sample], options: Options) -> Result<FalseAlarms,
         result.alarmed += usize::from(rows.iter().any(alarm));
         result.comparisons += rows.iter().filter(|r| r.p_value.is_some()).count();
         result.under_level += rows.iter().filter(|r| r.p_value.is_some_and(|p| p < LEVEL)).count();
+    }
+    if result.comparisons == 0 {
+        return Err(CompareError::NothingCompared { runs: result.runs });
     }
     Ok(result)
 }

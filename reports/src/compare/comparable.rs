@@ -81,9 +81,12 @@ pub(super) fn check(
     (mismatches, differences)
 }
 
-/// Runs of one seed must have one hash: it covers the profile and everything that shapes the load, and the seed.
+/// Runs of one seed must have one hash: it covers the profile and everything that shapes the load, and the seed. Runs
+/// of other seeds must agree in the hash without it.
 fn other_load(samples: &[&Sample]) -> Vec<Mismatch> {
     let mut hashes: BTreeMap<u64, &str> = BTreeMap::new();
+    // Without the seed there is one hash; records from before it was written have none.
+    let mut seedless: Option<&str> = None;
     let mut mismatches = Vec::new();
     for sample in samples {
         let config = &sample.record.config;
@@ -94,6 +97,16 @@ fn other_load(samples: &[&Sample]) -> Vec<Mismatch> {
                 first: first.to_owned(),
                 run: sample.record.run_id.clone(),
                 other: config.hash.clone(),
+            });
+        }
+        let Some(hash) = &config.load_hash else { continue };
+        let first = *seedless.get_or_insert(hash);
+        if first != hash {
+            mismatches.push(Mismatch {
+                field: "the hash of profile and load without the seed".into(),
+                first: first.to_owned(),
+                run: sample.record.run_id.clone(),
+                other: hash.clone(),
             });
         }
     }

@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::Sample;
-use crate::record::{RunRecord, Verdict};
+use crate::judge::{ERRORS_AT_MOST, attempts};
+use crate::record::{OperationSummary, RunRecord, Verdict};
+use crate::{units, words};
 
 /// A promise that is not kept any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Lost {
-    /// Objective, matrix cell, operation or `ledger`.
+    /// Objective, matrix cell, operation, `at most 1 % failed` of one, or `ledger`.
     pub what: String,
     /// What it is now.
     pub now: Verdict,
@@ -73,5 +75,22 @@ fn promises(record: &RunRecord) -> Vec<(String, Verdict, String)> {
         (format!("operation {}", o.name), verdict, format!("{} completed", o.completed))
     });
     let ledger = [("ledger".to_owned(), ledger, why)];
-    objectives.chain(features).chain(operations).chain(ledger).collect()
+    let failures = record.operations.iter().map(few_failed);
+    objectives.chain(features).chain(operations).chain(failures).chain(ledger).collect()
+}
+
+/// The promise that few of an operation's attempts failed, with the limit of a run's own verdict.
+fn few_failed(operation: &OperationSummary) -> (String, Verdict, String) {
+    let (failed, attempts) = (words::errors(operation), attempts(operation));
+    let verdict = match attempts {
+        // Nothing was attempted: that it was not is told by the promise before.
+        0 => Verdict::Inconclusive,
+        _ if failed as f64 > ERRORS_AT_MOST * attempts as f64 => Verdict::Fail,
+        _ => Verdict::Pass,
+    };
+    (
+        format!("at most {} of {} failed", units::percent(ERRORS_AT_MOST), operation.name),
+        verdict,
+        format!("{} of {} failed", units::count(failed), units::count(attempts)),
+    )
 }

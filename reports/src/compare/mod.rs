@@ -71,6 +71,15 @@ pub enum CompareError {
         /// Runs given.
         found: usize,
     },
+    /// A/A compared nothing, so that it cannot tell how often equal runs raise an alarm.
+    #[error(
+        "nothing could be compared: in no split of the {runs} runs has an operation enough operations and seconds in \
+         each run; make longer runs"
+    )]
+    NothingCompared {
+        /// Whole runs.
+        runs: usize,
+    },
 }
 
 /// Conditions that one line has room for.
@@ -144,6 +153,12 @@ impl Comparison {
     /// Rows of which nothing can be said.
     pub fn not_compared(&self) -> usize {
         self.rows.iter().filter(|row| row.change == Change::TooFew).count()
+    }
+
+    /// Whether not one figure could be compared, so that nothing at all is known of the candidate.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.not_compared() == self.rows.len()
     }
 
     /// Whether something is worse within two single runs, which does not show a regression yet.

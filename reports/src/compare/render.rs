@@ -1,5 +1,6 @@
 //! A comparison for the terminal, for a pull request and for a browser.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -9,8 +10,9 @@ use minijinja::Value;
 use minijinja::value::Serde;
 use serde::Serialize;
 
-use super::{Change, Comparison, Mismatch, Row};
+use super::{Change, Comparison, Mismatch, Row, Side};
 use crate::error::RecordError;
+use crate::record::Verdict;
 use crate::store::write_atomically;
 use crate::units;
 use crate::{escape, html};
@@ -21,6 +23,16 @@ const MOST_BYTES: usize = 60_000;
 
 /// Rows that a page shows; a browser is slow with more, and what changed comes first.
 const MOST_ROWS: usize = 2_000;
+
+/// Lost promises that a page shows, and characters of each: one is enough to say that it is worse.
+const MOST_LOST: usize = 100;
+const LONGEST_LOST: usize = 500;
+/// Reasons for which a forced comparison should not have been made, likewise.
+const MOST_FORCED: usize = 50;
+/// Bytes of a Markdown page that is left to its rows and its end, whatever stands before them.
+const FOR_ROWS: usize = 20_000;
+/// Runs of a side that one line names.
+const MOST_NAMED: usize = 10;
 
 /// What a reader must know of the method.
 const METHOD: &str = "Within a run, the error of a percentile is by bootstrap over batches of seconds, that of a mean by \
@@ -76,7 +88,12 @@ pub fn text(comparison: &Comparison) -> String {
     // Writing into a String cannot fail.
     let _ = writeln!(out, "{}", view.sentence);
     for (role, side) in [("base     ", &view.sides[0]), ("candidate", &view.sides[1])] {
-        let _ = writeln!(out, "  {role}  {}  ({})", escape::terminal(&side.name), side.runs);
+        let _ = writeln!(
+            out,
+            "  {role}  {}  ({})",
+            escape::terminal(&side.name),
+            escape::terminal(&side.runs)
+        );
     }
     for note in &view.notes {
         let _ = writeln!(out, "  ! {}", escape::terminal(note));
@@ -102,6 +119,9 @@ pub fn text(comparison: &Comparison) -> String {
     for lost in &view.lost {
         let _ = writeln!(out, "LOST          {}", escape::terminal(lost));
     }
+    if view.more_lost > 0 {
+        let _ = writeln!(out, "LOST          {} more, see compare.json (--out)", view.more_lost);
+    }
     out
 }
 
@@ -115,14 +135,31 @@ fn markdown(comparison: &Comparison) -> String {
     };
     let mut out = format!("# {icon} {}\n\n", cell(&view.sentence));
     for (role, side) in [("Base", &view.sides[0]), ("Candidate", &view.sides[1])] {
-        let _ = writeln!(out, "- {role}: **{}** ({})", cell(&side.name), cell(&side.runs));
+        let _ = writeln!(
+            out,
+            "- {role}: **{}** ({})",
+            cell(&side.name),
+            escape::markdown(&side.runs, 1_000)
+        );
     }
     out.push('\n');
+    let mut more = view.more_lost;
+    let full = |out: &String| out.len() > MOST_BYTES - FOR_ROWS;
     for note in &view.notes {
+        if full(&out) {
+            break;
+        }
         let _ = writeln!(out, "> {}\n", cell(note));
     }
     for lost in &view.lost {
-        let _ = writeln!(out, "- **LOST** {}", cell(lost));
+        if full(&out) {
+            more += 1;
+        } else {
+            let _ = writeln!(out, "- **LOST** {}", cell(lost));
+        }
+    }
+    if more > 0 {
+        let _ = writeln!(out, "- **LOST** {more} more, in compare.json");
     }
     out.push_str("\n| | operation | metric | base | candidate | change | 95 % interval |\n");
     out.push_str("|---|---|---|---:|---:|---:|---:|\n");
@@ -169,13 +206,17 @@ struct View {
     sides: [SideView; 2],
     notes: Vec<String>,
     lost: Vec<String>,
+    /// Lost promises that are not among these.
+    more_lost: usize,
     rows: Vec<RowView>,
 }
 
 #[derive(Serialize)]
 struct SideView {
     name: String,
+    /// How many, and how each was judged, worst first.
     runs: String,
+    /// Each with its verdict, in order of time.
     ids: Vec<String>,
     implementations: Vec<String>,
 }
@@ -223,6 +264,7 @@ impl View {
         let unclear = rows.is_empty()
             || rows.iter().any(|r| matches!(r.change, Change::Unclear | Change::TooFew));
         let (label, class) = match (comparison.is_worse(), comparison.is_undecided(), unclear) {
+            (false, _, _) if comparison.is_empty() => ("NOTHING COMPARED", "open"),
             (true, _, _) => ("WORSE", "fail"),
             (false, true, _) => ("WORSE ONCE", "open"),
             (false, false, true) => ("NO REGRESSION SEEN", "open"),
@@ -234,16 +276,19 @@ impl View {
             sentence: sentence(comparison),
             sides: [&comparison.base, &comparison.candidate].map(|side| SideView {
                 name: side.name.clone(),
-                runs: runs(side.runs.len()),
-                ids: side.runs.clone(),
+                runs: judged(side),
+                ids: verdicts(side).map(|(run, verdict)| format!("{run} {verdict}")).collect(),
                 implementations: side.implementations.clone(),
             }),
             notes: notes(comparison),
             lost: comparison
                 .lost
                 .iter()
+                .take(MOST_LOST)
                 .map(|l| format!("{}: {} in {} ({})", l.what, l.now, l.run, l.evidence))
+                .map(|lost| shortened(&lost, LONGEST_LOST))
                 .collect(),
+            more_lost: comparison.lost.len().saturating_sub(MOST_LOST),
             rows: rows.into_iter().map(|row| RowView::of(row, widest)).collect(),
         }
     }
@@ -292,6 +337,30 @@ fn runs(n: usize) -> String {
     if n == 1 { "1 run".to_owned() } else { format!("{n} runs") }
 }
 
+/// The runs of a side with their verdicts.
+fn verdicts(side: &Side) -> impl Iterator<Item = (&String, &Verdict)> {
+    side.runs.iter().zip(&side.verdicts)
+}
+
+/// `3 runs: c FAIL, a PASS, b PASS`: the worst come first, since a long list is cut.
+fn judged(side: &Side) -> String {
+    let mut all: Vec<(&String, &Verdict)> = verdicts(side).collect();
+    all.sort_by_key(|(_, verdict)| Reverse(**verdict));
+    let named: Vec<String> =
+        all.iter().map(|(run, verdict)| format!("{} {verdict}", shortened(run, 80))).collect();
+    match named.is_empty() {
+        true => runs(side.runs.len()),
+        false => format!("{}: {}", runs(side.runs.len()), some_of(&named, MOST_NAMED)),
+    }
+}
+
+fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 fn sentence(comparison: &Comparison) -> String {
     let count = |change| comparison.rows.iter().filter(|r| r.change == change).count();
     let things =
@@ -310,7 +379,9 @@ fn sentence(comparison: &Comparison) -> String {
         parts.push(format!("{} within these two runs, repeat to know", figures(once, "worse")));
     }
     if parts.is_empty() {
-        parts.push("no regression seen".to_owned());
+        let nothing = comparison.is_empty();
+        let said = if nothing { "nothing could be compared" } else { "no regression seen" };
+        parts.push(said.to_owned());
     }
     let improvements = count(Change::Improvement);
     if improvements > 0 {
@@ -335,7 +406,11 @@ fn notes(comparison: &Comparison) -> Vec<String> {
     let mut notes = Vec::new();
     if !comparison.forced.is_empty() {
         notes.push("FORCED: the runs are not comparable, for these reasons:".to_owned());
-        notes.extend(comparison.forced.iter().map(ToString::to_string));
+        notes.extend(comparison.forced.iter().take(MOST_FORCED).map(ToString::to_string));
+        let more = comparison.forced.len().saturating_sub(MOST_FORCED);
+        if more > 0 {
+            notes.push(format!("{more} more reasons are in compare.json"));
+        }
     }
     if !comparison.left_out.is_empty() {
         notes.push(format!("Left out, since cut off: {}", some(&comparison.left_out)));
@@ -375,8 +450,12 @@ const SHOWN: usize = 3;
 
 /// `1, 2, 3 and 4 more`.
 fn some<T: AsRef<str>>(values: &[T]) -> String {
-    let shown: Vec<&str> = values.iter().take(SHOWN).map(AsRef::as_ref).collect();
-    let more = match values.len().saturating_sub(SHOWN) {
+    some_of(values, SHOWN)
+}
+
+fn some_of<T: AsRef<str>>(values: &[T], most: usize) -> String {
+    let shown: Vec<&str> = values.iter().take(most).map(AsRef::as_ref).collect();
+    let more = match values.len().saturating_sub(most) {
         0 => String::new(),
         n => format!(" and {n} more"),
     };

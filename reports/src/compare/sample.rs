@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::row::Metric;
 use crate::error::RecordError;
 use crate::read::Run;
-use crate::record::{RunRecord, SeriesRow};
+use crate::record::{OperationSummary, RunRecord, RunState, SeriesRow};
 use crate::stats::{Counts, Estimate, batch_means, ln_percentile};
 use crate::store::{JOURNAL, RUN_JSON};
 use crate::summary::{IntervalMean, mean_ci, measured_s};
@@ -39,20 +39,28 @@ fn is_run(dir: &Path) -> bool {
 }
 
 fn run_directories(dir: &Path) -> Result<Vec<PathBuf>, RecordError> {
-    let mut found = runs_in(dir)?;
-    if found.is_empty() {
-        // The directory that `run --repeat` was given holds one group; of several it is not known which is meant.
-        let groups = subdirectories(dir)?.into_iter().map(|group| runs_in(&group));
-        let mut groups = groups.collect::<Result<Vec<_>, _>>()?;
-        groups.retain(|runs| !runs.is_empty());
-        if groups.len() == 1 {
-            found = groups.swap_remove(0);
+    let found = runs_in(dir)?;
+    let mut groups = Vec::new();
+    for path in subdirectories(dir)?.into_iter().filter(|path| !is_run(path)) {
+        let runs = runs_in(&path)?;
+        if !runs.is_empty() {
+            groups.push((path, runs));
         }
     }
-    if found.is_empty() {
-        return Err(RecordError::NotARun { path: dir.to_path_buf() });
+    // The directory that `run --repeat` was given holds one group. Of several, or of single runs beside one, it is not
+    // known which is meant, and leaving some out would choose among them.
+    match (found.is_empty(), groups.len()) {
+        (false, 0) => Ok(found),
+        (true, 0) => Err(RecordError::NotARun { path: dir.to_path_buf() }),
+        (true, 1) => Ok(groups.swap_remove(0).1),
+        (_, _) => {
+            let name = |(path, _): &(PathBuf, _)| {
+                path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+            };
+            let groups = groups.iter().map(name).collect();
+            Err(RecordError::Groups { path: dir.to_path_buf(), runs: found.len(), groups })
+        }
     }
-    Ok(found)
 }
 
 fn runs_in(dir: &Path) -> Result<Vec<PathBuf>, RecordError> {
@@ -80,6 +88,10 @@ impl Sample {
             return Ok(Self { record, killed: true, estimates: BTreeMap::new() });
         }
         let run = Run::intervals(dir)?;
+        // What was cut off is named by its state, and never compared.
+        if run.record.state == RunState::Complete {
+            run.reconcile(dir)?;
+        }
         let load_end_s = run.record.config.warmup_s + measured_s(&run.record, &run.series);
         let mut by_operation: BTreeMap<&str, Vec<&SeriesRow>> = BTreeMap::new();
         for row in run.series.iter().filter(|row| row.measured) {
@@ -103,7 +115,9 @@ impl Sample {
             let intervals = run.response.get(name).unwrap_or(&none);
             for metric in Metric::ALL {
                 let estimate = match metric {
-                    Metric::Mean => mean_ci(&means, load_end_s).and_then(ln),
+                    Metric::Mean => mean_ci(&means, load_end_s)
+                        .and_then(ln)
+                        .map(|estimate| of_all(estimate, operation)),
                     Metric::P50 => ln_percentile(intervals, 0.5),
                     Metric::P99 => ln_percentile(intervals, 0.99),
                     Metric::Rate => batch_means(&rates).and_then(ln),
@@ -115,6 +129,13 @@ impl Sample {
         }
         Ok(Self { record: run.record, killed: false, estimates })
     }
+}
+
+/// A mean's estimate with the mean over all operations as its value: the error is told by the intervals of a steady
+/// state, which leave out those that stalled or drained, and just there are the slowest operations.
+fn of_all(estimate: Estimate, operation: &OperationSummary) -> Estimate {
+    let mean = operation.response.mean_ns;
+    if mean > 0.0 { Estimate { value: mean.ln(), ..estimate } } else { estimate }
 }
 
 /// A mean on the log scale: the error by the delta method (the first term of Taylor's series).

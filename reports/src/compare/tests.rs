@@ -22,17 +22,18 @@ pub(super) fn run(dir: &Path, seed: u64, factor: f64, edit: impl Fn(&mut RunReco
     record.operations = ["bus.publish", "s3.get"]
         .map(|name| OperationSummary {
             name: name.into(),
-            completed: 60,
+            completed: 60 * u64::from(SECONDS),
             ..OperationSummary::default()
         })
         .into();
     record.ledger.balanced = true;
     (record.config.warmup_s, record.config.duration_s) = (0.0, f64::from(SECONDS));
     record.events.clear();
-    edit(&mut record);
+    let mut totals = [(); 2].map(|()| Histogram::<u64>::new(3).unwrap());
     let mut writer = RunWriter::create(dir).unwrap();
     for second in 0..SECONDS {
-        for (name, median) in [("bus.publish", 2e6), ("s3.get", 9e6 * factor)] {
+        let operations = [("bus.publish", 2e6), ("s3.get", 9e6 * factor)];
+        for ((name, median), total) in operations.into_iter().zip(&mut totals) {
             let mut histogram = Histogram::<u64>::new(3).unwrap();
             for _ in 0..60 {
                 let spread: f64 = rng.random_range(0.6..1.6);
@@ -56,8 +57,13 @@ pub(super) fn run(dir: &Path, seed: u64, factor: f64, edit: impl Fn(&mut RunReco
                 histogram: &histogram,
             };
             writer.interval(&[row], &[part]).unwrap();
+            total.add(&histogram).unwrap();
         }
     }
+    for (operation, total) in record.operations.iter_mut().zip(&totals) {
+        operation.response = crate::summary::latency_summary(total, 0);
+    }
+    edit(&mut record);
     writer.finish(&record).unwrap();
 }
 
@@ -251,6 +257,16 @@ fn other_seeds_are_compared_unless_they_offer_another_load() {
     }
     let comparison = compare(("a", &a), ("b", &b), Options::default()).unwrap();
     assert!(comparison.differences.iter().any(|d| d.field == "seed"));
+    // Of another profile the rest may be the same, and the hash without the seed is not.
+    for (sample, hash) in a.iter().zip(&mut b) {
+        assert_eq!(sample.record.config.load_hash, None);
+        hash.record.config.load_hash = Some("one".into());
+    }
+    assert!(compare(("a", &a), ("b", &b), Options::default()).is_ok(), "older records have none");
+    b[1].record.config.load_hash = Some("another".into());
+    let error = compare(("a", &a), ("b", &b), Options::default()).unwrap_err().to_string();
+    assert!(error.contains("without the seed"), "{error}");
+    b[1].record.config.load_hash = None;
     b[0].record.config.offered_events_per_s *= 1.1;
     let error = compare(("a", &a), ("b", &b), Options::default()).unwrap_err().to_string();
     assert!(error.contains("same seeds"), "{error}");
@@ -306,13 +322,14 @@ fn an_operation_that_died_is_lost_and_a_run_counts_once() {
     let dir = tempfile::tempdir().unwrap();
     let a = side_of(&dir, "a", 0..1, 1.0);
     let other = dir.path().join("other");
-    run(&other, 9, 1.0, |record| {
-        record.operations.pop();
-        record.operations[0].completed = 0;
-    });
-    let comparison = compare(("a", &a), ("b", &side(&other).unwrap()), Options::default()).unwrap();
+    run(&other, 9, 1.0, |_| {});
+    let mut b = side(&other).unwrap();
+    b[0].record.operations.pop();
+    b[0].record.operations[0].completed = 0;
+    let comparison = compare(("a", &a), ("b", &b), Options::default()).unwrap();
     let what: Vec<&str> = comparison.lost.iter().map(|l| l.what.as_str()).collect();
-    assert_eq!(what, ["operation bus.publish", "operation s3.get"]);
+    let few = "at most 1.0 % of s3.get failed";
+    assert_eq!(what, [few, "operation bus.publish", "operation s3.get"]);
     let error = compare(("a", &a), ("a", &a), Options::default()).unwrap_err().to_string();
     assert!(error.contains("given twice"), "{error}");
 }
@@ -368,7 +385,93 @@ fn a_directory_with_one_group_of_repeated_runs_is_a_side_and_one_with_two_is_not
     assert_eq!(side(&runs).unwrap().len(), 2);
     // Both sides of interleaved runs must not become one.
     run(&runs.join("other").join("3"), 3, 1.0, |_| {});
-    assert!(side(&runs).unwrap_err().to_string().contains("not a run record"));
+    let error = side(&runs).unwrap_err().to_string();
+    assert!(error.contains("holds the groups of runs") && error.contains("other"), "{error}");
+    assert!(error.contains("x2"), "{error}");
+    // Nor may a group beside single runs be passed over.
+    let beside = dir.path().join("beside");
+    run(&beside.join("single"), 4, 1.0, |_| {});
+    run(&beside.join("x1").join("1"), 5, 1.0, |_| {});
+    let error = side(&beside).unwrap_err().to_string();
+    assert!(error.contains("1 single run and the group of runs x1"), "{error}");
+}
+
+#[test]
+fn operations_that_fail_more_often_are_a_lost_promise_and_verdicts_stand_beside_the_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let a = side_of(&dir, "a", 0..2, 1.0);
+    let mut b = side_of(&dir, "b", 2..4, 1.0);
+    b.sort_by(|one, other| one.record.run_id.cmp(&other.record.run_id));
+    b[1].record.verdict = Verdict::Fail;
+    for sample in &mut b {
+        // One in a hundred is still no failure of a run, half is.
+        sample.record.operations[0].errors = [("timeout".into(), 30)].into();
+        sample.record.operations[1].errors = [("timeout".into(), 3_840)].into();
+    }
+    let comparison = compare(("a", &a), ("b", &b), Options::default()).unwrap();
+    let what: Vec<&str> = comparison.lost.iter().map(|l| l.what.as_str()).collect();
+    assert_eq!(what, ["at most 1.0 % of s3.get failed"]);
+    assert!(comparison.is_worse());
+    let told = text(&comparison);
+    assert!(told.contains("2 runs: run-3 FAIL, run-2 PASS"), "the worst first: {told}");
+    assert!(told.contains("3,840 of 7,680 failed"), "{told}");
+    let paths = render(&comparison, &dir.path().join("out")).unwrap();
+    assert!(std::fs::read_to_string(paths.html).unwrap().contains("run-3 FAIL"));
+    assert!(std::fs::read_to_string(paths.markdown).unwrap().contains("run-3 FAIL"));
+}
+
+#[test]
+fn the_mean_that_is_compared_is_that_of_all_operations() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("a");
+    // A drain that no steady interval shows.
+    run(&place, 1, 1.0, |record| record.operations[1].response.mean_ns *= 3.0);
+    let sample = &side(&place).unwrap()[0];
+    let estimate = sample.estimates[&("s3.get".to_owned(), Metric::Mean)];
+    let said = sample.record.operations[1].response.mean_ns;
+    assert!((estimate.value.exp() / said - 1.0).abs() < 1e-9 && estimate.variance > 0.0);
+}
+
+#[test]
+fn many_lost_promises_fit_the_pages_and_their_number_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b) = (side_of(&dir, "a", 0..1, 1.0), side_of(&dir, "b", 1..2, 1.0));
+    let mut comparison = compare(("a", &a), ("b", &b), Options::default()).unwrap();
+    comparison.lost = vec![
+        Lost {
+            what: "objective".into(),
+            now: Verdict::Fail,
+            run: "run".into(),
+            evidence: "<&>".repeat(5_000),
+        };
+        5_000
+    ];
+    let paths = render(&comparison, &dir.path().join("out")).unwrap();
+    let markdown = std::fs::read_to_string(paths.markdown).unwrap();
+    assert!(markdown.len() < 65_536 && markdown.contains("s3.get"), "{}", markdown.len());
+    assert!(markdown.contains("more, in compare.json"));
+    let html = std::fs::read_to_string(paths.html).unwrap();
+    assert!(html.len() < 5_000_000 && html.contains("4900 more are in compare.json"));
+    assert!(text(&comparison).contains("4900 more"));
+}
+
+#[test]
+fn runs_without_a_figure_in_common_say_so_and_give_no_rate_of_false_alarms() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut a = side_of(&dir, "a", 0..4, 1.0);
+    let empty = compare(("a", &a[..2]), ("b", &[]), Options::default()).unwrap();
+    assert!(empty.is_empty() && text(&empty).contains("nothing could be compared"));
+    a[0].killed = true;
+    a[0].record.state = RunState::Interrupted;
+    let forced = Options { force: true, ..Options::default() };
+    let error = false_alarms(&a, forced).unwrap_err().to_string();
+    assert!(error.contains("3 runs"), "what was cut off is left out: {error}");
+    a[0].record.state = RunState::Complete;
+    for sample in &mut a {
+        sample.estimates.clear();
+    }
+    let error = false_alarms(&a, Options::default()).unwrap_err();
+    assert!(matches!(error, CompareError::NothingCompared { runs: 4 }), "{error}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod answer;
 mod rows;
-mod shorten;
+pub(crate) mod shorten;
 mod view;
 
 use base64::Engine as _;

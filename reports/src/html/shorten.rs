@@ -1,5 +1,7 @@
 //! Texts of a record cut to a length that a page can show.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::error::RecordError;
@@ -22,7 +24,23 @@ pub(super) fn record(record: &RunRecord, most: usize) -> Result<RunRecord, Recor
     let mut value = serde_json::to_value(record).map_err(not_made)?;
     let mut cut = false;
     walk(&mut value, most, &mut cut);
-    if cut { serde_json::from_value(value).map_err(not_made) } else { Ok(record.clone()) }
+    let mut record =
+        if cut { serde_json::from_value(value).map_err(not_made)? } else { record.clone() };
+    // Here foreign texts are keys.
+    for operation in &mut record.operations {
+        operation.errors = kinds(&operation.errors, most);
+    }
+    Ok(record)
+}
+
+/// Errors by kind, with none of the kinds longer than `most` characters; those that then read alike are one.
+pub(crate) fn kinds(errors: &BTreeMap<String, u64>, most: usize) -> BTreeMap<String, u64> {
+    let mut short: BTreeMap<String, u64> = BTreeMap::new();
+    for (kind, n) in errors {
+        let sum = short.entry(text(kind, most)).or_default();
+        *sum = sum.saturating_add(*n);
+    }
+    short
 }
 
 fn walk(value: &mut Value, most: usize, cut: &mut bool) {
@@ -53,5 +71,11 @@ mod tests {
         let short = record(&long, 100).unwrap();
         assert_eq!(short.host.cpu_model.chars().count(), 101);
         assert_eq!(short.verdict, long.verdict);
+        long.operations[0].errors =
+            [("a".repeat(2_000), 1), ("a".repeat(3_000), 2), ("b".into(), 3)].into();
+        let short = record(&long, 100).unwrap();
+        let kinds: Vec<(usize, u64)> =
+            short.operations[0].errors.iter().map(|(k, n)| (k.chars().count(), *n)).collect();
+        assert_eq!(kinds, [(101, 3), (1, 3)]);
     }
 }

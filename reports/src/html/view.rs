@@ -193,9 +193,10 @@ pub(super) fn page(
     }
 }
 
-/// A time of day without the fraction of its second (`2026-11-24 06:00:00 UTC`).
+/// A time of day without the fraction of its second (`2026-11-24 06:00:00 UTC`); one of another offset as it is.
 fn started(rfc3339: &str) -> String {
-    let whole = rfc3339.split('.').next().unwrap_or(rfc3339).trim_end_matches('Z');
+    let Some(utc) = rfc3339.strip_suffix('Z') else { return rfc3339.to_owned() };
+    let whole = utc.split('.').next().unwrap_or(utc);
     format!("{} UTC", whole.replacen('T', " ", 1))
 }
 
@@ -284,10 +285,19 @@ fn host(r: &RunRecord) -> Vec<Fact> {
     ]
 }
 
+/// Where a run stands among those that were made together.
+fn repeated(r: &RunRecord) -> String {
+    let Some(repeat) = &r.repeat else { return "no, a run on its own".to_owned() };
+    let side =
+        repeat.turn.map_or_else(String::new, |turn| format!(" of the {}", turn.side.label()));
+    format!("run {} of {}{side} of group {}", repeat.index, repeat.of, repeat.group)
+}
+
 fn provenance(r: &RunRecord) -> Vec<Fact> {
     let c = &r.config;
     let mut facts = vec![
         fact("Run", r.run_id.clone()),
+        fact("Repeated", repeated(r)),
         fact("Started", r.started_at.clone()),
         fact("Finished", r.finished_at.clone().unwrap_or_else(|| "did not end in order".into())),
         fact("odg-bench", format!("{} (record schema {})", r.tool_version, r.schema_version)),
@@ -304,4 +314,33 @@ fn provenance(r: &RunRecord) -> Vec<Fact> {
     ];
     facts.push(fact("Configuration", escape::terminal(&c.hash)));
     facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{PairSide, Repeat, Turn};
+    use crate::testing;
+
+    #[test]
+    fn a_time_of_another_offset_is_not_called_utc() {
+        assert_eq!(started("2026-11-24T06:00:00.25Z"), "2026-11-24 06:00:00 UTC");
+        assert_eq!(started("2026-11-24T06:00:00+02:00"), "2026-11-24T06:00:00+02:00");
+    }
+
+    #[test]
+    fn a_run_says_where_it_stands_among_those_of_its_group() {
+        let mut record = testing::record();
+        let told = |record: &RunRecord| {
+            let facts = provenance(record).into_iter();
+            facts.filter(|f| f.name == "Repeated").map(|f| f.value).collect::<String>()
+        };
+        assert_eq!(told(&record), "no, a run on its own");
+        let mut repeat = Repeat { group: "g-x5".into(), index: 2, of: 5, turn: None };
+        record.repeat = Some(repeat.clone());
+        assert_eq!(told(&record), "run 2 of 5 of group g-x5");
+        repeat.turn = Some(Turn { side: PairSide::Base, order: 3 });
+        record.repeat = Some(repeat);
+        assert_eq!(told(&record), "run 2 of 5 of the base of group g-x5");
+    }
 }

@@ -11,3 +11,4 @@ pub use generator::generator_faults;
 pub use objective::{CONFIDENCE, Objective, judge_objective};
 pub use overall::{Evidence, Outcome, overall};
 pub use reasons::UNFINISHED;
+pub(crate) use reasons::{ERRORS_AT_MOST, attempts};

@@ -12,7 +12,7 @@ use crate::{load, words};
 pub const UNFINISHED: &str = "unfinished";
 
 /// Share of an operation's attempts that may fail before the run does.
-const ERRORS_AT_MOST: f64 = 0.01;
+pub(crate) const ERRORS_AT_MOST: f64 = 0.01;
 /// Most cells that a note names.
 const MOST_NAMES: usize = 6;
 
@@ -115,7 +115,7 @@ fn too_many_errors(evidence: &Evidence<'_>, operation: &OperationSummary) -> boo
 }
 
 /// Arrivals; at least what ended, for operations that no schedule offers.
-fn attempts(operation: &OperationSummary) -> u64 {
+pub(crate) fn attempts(operation: &OperationSummary) -> u64 {
     operation.offered.max(operation.completed.saturating_add(words::errors(operation)))
 }
 

@@ -43,6 +43,11 @@ pub(super) const COLOURS: usize = 8;
 /// Shades of the style sheet, one hue from faint to full.
 pub(super) const SHADES: usize = 6;
 
+/// Events that a chart marks: more would hide what it shows.
+const MOST_EVENTS: usize = 100;
+/// Characters of a name that a chart is known by.
+const LONGEST_NAME: usize = 200;
+
 /// The drawing library rounds to whole pixels, so everything is drawn this much larger.
 const SCALE: i32 = 4;
 const WIDTH: i32 = 560;
@@ -109,7 +114,12 @@ pub(super) struct Drawing<'a> {
 }
 
 impl Drawing<'_> {
-    pub(super) fn draw(self) -> Result<Chart, RecordError> {
+    pub(super) fn draw(mut self) -> Result<Chart, RecordError> {
+        self.title = shortened(&self.title, LONGEST_NAME);
+        let hidden = self.seen_events().count().saturating_sub(MOST_EVENTS);
+        if hidden > 0 {
+            self.note.push_str(&format!(" {hidden} more events are not marked; run.json has all."));
+        }
         let mut text = String::new();
         self.draw_into(&mut text).map_err(|why| RecordError::Render {
             what: format!("the chart {:?}", self.title),
@@ -119,11 +129,16 @@ impl Drawing<'_> {
         Ok(Chart {
             slug: self.slug,
             title: self.title,
-            operation: self.operation.to_owned(),
+            operation: shortened(self.operation, LONGEST_NAME),
             note: self.note,
             svg,
             table: self.table,
         })
+    }
+
+    /// The events within the time that is shown.
+    fn seen_events(&self) -> impl Iterator<Item = &TimelineEvent> {
+        self.events.iter().filter(|e| e.t_s > self.x.lo && e.t_s < self.x.hi)
     }
 
     fn draw_into(&self, text: &mut String) -> Result<(), String> {
@@ -207,7 +222,7 @@ impl Drawing<'_> {
             chart.draw_series(std::iter::once(element)).map(|_| ()).map_err(text_of)
         };
         let mut labels: Vec<(f64, &str, i32)> = Vec::new();
-        for event in self.events.iter().filter(|e| e.t_s > self.x.lo && e.t_s < self.x.hi) {
+        for event in self.seen_events().take(MOST_EVENTS) {
             upright(event.t_s)?;
             labels.push((event.t_s, &event.kind, top + 2));
         }
@@ -320,7 +335,8 @@ fn shortened(text: &str, most: usize) -> String {
 
 /// Turns the stand-in colours into classes, and the root element into one that scales.
 fn finish(text: &str, title: &str) -> String {
-    let mut svg = text.to_owned();
+    // The library escapes what begins a tag, and lets through what no XML may hold.
+    let mut svg: String = text.chars().map(|c| if in_xml(c) { c } else { '\u{FFFD}' }).collect();
     let classes = [
         (INK, "ink"),
         (SOFT, "soft"),
@@ -358,6 +374,11 @@ fn finish(text: &str, title: &str) -> String {
         height / SCALE,
         &svg[end + 1..]
     )
+}
+
+/// Whether XML 1.0 may hold the character.
+fn in_xml(c: char) -> bool {
+    !matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
 }
 
 fn hex(c: RGBColor) -> String {

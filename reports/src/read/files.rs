@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::lines::{check_version, lines, plain, torn};
+use super::plausible;
 use crate::error::RecordError;
 use crate::record::{RunRecord, SeriesRow};
 use crate::store::series;
@@ -24,7 +25,11 @@ pub(super) fn run_json(path: &Path) -> Result<RunRecord, RecordError> {
     let wrong = |e: serde_json::Error| RecordError::corrupt(path, e.line().max(1), plain(&e));
     let version: Version = serde_json::from_str(&text).map_err(wrong)?;
     check_version(path, 1, &version.schema_version)?;
-    serde_json::from_str(&text).map_err(wrong)
+    let record = serde_json::from_str(&text).map_err(wrong)?;
+    match plausible::figure(&record) {
+        Some(what) => Err(RecordError::implausible(path, what)),
+        None => Ok(record),
+    }
 }
 
 pub(super) fn series(path: &Path, notes: &mut Vec<String>) -> Result<Vec<SeriesRow>, RecordError> {

@@ -6,6 +6,7 @@ mod histogram;
 mod hlog;
 mod journal;
 mod lines;
+mod plausible;
 mod rebuild;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +41,27 @@ pub(crate) struct Intervals {
     pub(crate) record: RunRecord,
     pub(crate) series: Vec<SeriesRow>,
     pub(crate) response: BTreeMap<String, Vec<Counts>>,
+}
+
+impl Intervals {
+    /// Checks that the files of the run in `dir` belong together.
+    ///
+    /// # Errors
+    /// [`RecordError::Implausible`] with the file that does not add up to `run.json`.
+    pub(crate) fn reconcile(&self, dir: &Path) -> Result<(), RecordError> {
+        let rows = plausible::rows(&self.record, &self.series).into_iter().next();
+        if let Some(what) = rows {
+            return Err(RecordError::implausible(&dir.join(SERIES), what));
+        }
+        let total = |(name, intervals): (&String, &Vec<Counts>)| {
+            (name.clone(), intervals.iter().fold((0, 0), plausible::add))
+        };
+        let totals = self.response.iter().map(total).collect();
+        match plausible::log(self.record.operations.iter(), &totals).into_iter().next() {
+            Some(what) => Err(RecordError::implausible(&dir.join(LATENCY_LOG), what)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A run as read from its directory.
@@ -92,9 +114,25 @@ impl Run {
             notes.push(format!("{SERIES} is missing; its rows were taken from {JOURNAL}"));
             series = std::mem::take(&mut journal.rows);
         }
+        // Of a killed run the record is made from these files.
+        if let Some(record) = written.as_ref().filter(|_| dir.join(SERIES).exists()) {
+            notes.extend(plausible::few(plausible::rows(record, &series)));
+        }
         let log = match log {
             Some(log) => {
                 notes.extend(ends_early(&log, &series));
+                if let Some(record) = &written {
+                    let total = |(name, merged): (&String, &hlog::Merged)| {
+                        (name.clone(), plausible::add((0, 0), &merged.response))
+                    };
+                    let totals = log.operations.iter().map(total).collect();
+                    let apart = plausible::log(plots::charted(record), &totals);
+                    notes.extend(plausible::few(apart));
+                } else if log.operations.is_empty() {
+                    notes.push(format!(
+                        "{LATENCY_LOG} holds no interval, so percentiles and their curves are not shown"
+                    ));
+                }
                 log
             }
             None => {

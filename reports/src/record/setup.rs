@@ -72,4 +72,8 @@ pub struct RunConfig {
     pub offered_events_per_s: f64,
     /// SHA-256 of the profile and every option that shapes the load.
     pub hash: String,
+    /// The same without the seed and what it draws (the offered rates): equal in runs of one profile and load.
+    /// Absent in records of before it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_hash: Option<String>,
 }

@@ -11,7 +11,7 @@ use crate::{html, junit, markdown, openmetrics, plots, render_all, testing};
 fn hostile_names_inject_nothing_anywhere() {
     let mut run = testing::run();
     let names = run.record.operations.iter().map(|o| o.name.clone()).collect::<Vec<_>>();
-    let poison = "<script>alert(1)</script>\"'><img src=x onerror=y>|[a](javascript:b)`*@all]]>{{1234*1001}}";
+    let poison = "<script>alert(1)</script>\"'><img src=x onerror=y>|[a](javascript:b)`*@all]]>{{1234*1001}}\u{1b}[2J\u{0}\u{ffff}";
     testing::poison(&mut run.record, poison);
     for row in &mut run.series {
         row.operation.push_str(poison);
@@ -29,6 +29,8 @@ fn hostile_names_inject_nothing_anywhere() {
     for chart in charts.iter() {
         assert!(!chart.slug.contains(|c: char| !c.is_ascii_alphanumeric() && c != '-'));
         assert!(!chart.svg.contains("<script") && !chart.svg.contains("<img"));
+        let forbidden = |c: char| c < ' ' && !matches!(c, '\t' | '\n' | '\r') || c == '\u{ffff}';
+        assert!(!chart.svg.contains(forbidden), "no XML may hold these: {}", chart.slug);
     }
     let page = html::html_report(&run, charts).unwrap();
     assert!(page.contains("&lt;script&gt;"), "the names are shown");
@@ -113,6 +115,21 @@ fn a_page_of_endless_texts_stays_under_its_limit_and_says_what_it_left_out() {
 }
 
 #[test]
+fn endless_events_and_kinds_of_errors_fit_the_page_and_their_number_is_said() {
+    let mut run = testing::run();
+    let event = run.record.events[1].clone();
+    run.record.events = vec![event; 20_000];
+    let operation = &mut run.record.operations[0];
+    operation.errors = (0..3).map(|n| (format!("{n}{}", "x".repeat(2_000_000)), 1)).collect();
+    let charts = plots::charts(&run).unwrap();
+    assert!(charts.throughput[0].note.contains("19900 more events are not marked"));
+    let page = html::html_report(&run, charts).unwrap();
+    assert!(page.len() <= 5_000_000, "{} bytes", page.len());
+    assert!(page.contains("19900 more events are not marked"), "charts were not all cut");
+    assert!(openmetrics::openmetrics(&run.record, run.measured_s()).len() < 1_000_000);
+}
+
+#[test]
 fn figures_that_no_run_can_have_are_refused_by_name_or_shown_as_they_are() {
     let tmp = tempfile::tempdir().unwrap();
     testing::write(tmp.path());
@@ -121,9 +138,17 @@ fn figures_that_no_run_can_have_are_refused_by_name_or_shown_as_they_are() {
     let mut record: serde_json::Value = serde_json::from_str(&text).unwrap();
     for (pointer, figure, read) in [
         ("/config/duration_s", "1e308", true),
-        ("/config/warmup_s", "-1e308", true),
+        ("/config/warmup_s", "-1e308", false),
+        ("/config/scale", "-2", false),
+        ("/config/offered_events_per_s", "-0.5", false),
         ("/config/scale", "-0.0", true),
-        ("/generator/held", "-5", true),
+        ("/generator/held", "-5", false),
+        ("/generator/held", "50", false),
+        ("/generator/utilisation", "-3", false),
+        ("/operations/0/response/mean_ns", "-1", false),
+        ("/resources/0/cpu_cores_mean", "-1", false),
+        ("/objectives/0/ratio", "-1", false),
+        ("/features/0/took_ms", "-1", false),
         ("/objectives/0/ratio", "1e308", true),
         ("/objectives/0/samples", "18446744073709551615", true),
         ("/operations/0/completed", "18446744073709551615", true),
@@ -142,7 +167,12 @@ fn figures_that_no_run_can_have_are_refused_by_name_or_shown_as_they_are() {
             render_all(tmp.path()).unwrap();
         } else {
             let error = error_of(tmp.path()).to_string();
-            assert!(error.contains("run.json, line "), "{pointer}: {error}");
+            let field = pointer.rsplit('/').next().unwrap_or_default();
+            assert!(
+                error.contains("run.json, line ")
+                    || error.contains("run.json: ") && error.contains(&format!("{field} is ")),
+                "{pointer}: {error}"
+            );
         }
         *record.pointer_mut(pointer).unwrap() = kept;
     }

@@ -152,3 +152,12 @@ fn scales_are_rounded_down_to_two_figures() {
     assert_eq!(round_down(0.0199), 0.019);
     assert_eq!(round_down(0.999), 0.99);
 }
+
+#[test]
+fn the_hash_without_the_seed_is_that_of_the_load_and_tells_profiles_apart() {
+    let plan = |profile: &str, seed| RunRequest { seed, ..request(profile) }.plan(2, true).unwrap();
+    let (one, other) = (plan("small", 1).config, plan("small", 2).config);
+    assert_ne!(one.hash, other.hash);
+    assert!(one.load_hash.is_some() && one.load_hash == other.load_hash);
+    assert_ne!(one.load_hash, plan("dev", 1).config.load_hash);
+}
