@@ -138,12 +138,7 @@ pub(super) fn execute(args: &ConformanceArgs) -> Result<u8, Failure> {
 }
 
 /// Refuses to explain what is not looked at: it would read as if nothing was promised of it.
-fn outside(
-    row: Row,
-    level: Option<Level>,
-    only: &[Row],
-    levels: &[Level],
-) -> Result<(), Failure> {
+fn outside(row: Row, level: Option<Level>, only: &[Row], levels: &[Level]) -> Result<(), Failure> {
     if !only.is_empty() && !only.contains(&row) {
         return Err(Failure::usage(format!(
             "--explain {row}: --only leaves this row out; add it there, or leave --only away"
@@ -243,8 +238,7 @@ fn material(
 fn copies(texts: &[(String, String)]) -> Result<Vec<NamedTempFile>, Failure> {
     let copy = |(name, text): &(String, String)| {
         let failed = |e: std::io::Error| Failure::usage(format!("{name}: cannot be copied: {e}"));
-        let mut file =
-            tempfile::Builder::new().suffix(".yaml").tempfile().map_err(failed)?;
+        let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().map_err(failed)?;
         file.write_all(text.as_bytes()).map_err(failed)?;
         Ok(file)
     };

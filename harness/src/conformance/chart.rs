@@ -57,9 +57,8 @@ impl Chart {
         }
         let name: Arc<str> = Arc::from(about.display().to_string());
         let mut aliases = Aliases::default();
-        let about =
-            yaml::parse(&name, &text(&about)?, 0, Duplicates::LastWins, &mut aliases)?
-                .unwrap_or_else(Node::empty);
+        let about = yaml::parse(&name, &text(&about)?, 0, Duplicates::LastWins, &mut aliases)?
+            .unwrap_or_else(Node::empty);
         let mut reads = BTreeSet::from(["global".to_owned()]);
         for dependency in about.get("dependencies").map(Node::items).unwrap_or_default() {
             let own = dependency.get("alias").or_else(|| dependency.get("name"));

@@ -1,8 +1,8 @@
 //! The level *declared*: what values files say.
 
-use odg_profiles::{Component, Profile};
 use odg_profiles::values::yaml::{Node, Value};
 use odg_profiles::values::{Declared, Fact, Layout, Lookup, Promise, Topic, Values};
+use odg_profiles::{Component, Profile};
 use odg_reports::conformance::{Finding, Level, Relation};
 use odg_reports::record::Verdict;
 
@@ -49,12 +49,8 @@ fn absent(promises: &[Promise], declared: &Declared<'_>, reads: &[String], found
     for promise in promises.iter().filter(|p| p.fact == Fact::Flag(false)) {
         let Topic::Component(component) = &promise.topic else { continue };
         // These are no part of a chart, or go by many names.
-        let unnamed = [
-            Component::Gpu,
-            Component::MultiAz,
-            Component::AiExperts,
-            Component::CosmosFederation,
-        ];
+        let unnamed =
+            [Component::Gpu, Component::MultiAz, Component::AiExperts, Component::CosmosFederation];
         let missing = matches!(declared.lookup(&promise.topic), Lookup::Missing { .. });
         let name = component.name();
         if !missing || unnamed.contains(component) || reads.iter().any(|r| r.contains(name)) {
@@ -110,8 +106,7 @@ fn unread(
                 made.required = false;
                 made.verdict = Verdict::NotVerified;
                 made.relation = Relation::Missing;
-                made.found =
-                    format!("{keys} top-level keys are read; nested ones are not checked");
+                made.found = format!("{keys} top-level keys are read; nested ones are not checked");
             }
         }
         found.push(made);

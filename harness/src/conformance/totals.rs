@@ -49,7 +49,15 @@ pub(super) fn totals(profile: &Profile, demands: &[Demand], level: Level) -> Vec
     let gpus = Quantity::whole(u64::from(r.gpu));
     let storage = Quantity::whole(r.storage.bytes());
     let sums = [
-        sum(requests, "cpu", cores, cpu, |d| each(|a| a.cpu, &d.requests, d.replicas), requests_cpu, true),
+        sum(
+            requests,
+            "cpu",
+            cores,
+            cpu,
+            |d| each(|a| a.cpu, &d.requests, d.replicas),
+            requests_cpu,
+            true,
+        ),
         sum(
             requests,
             "memory",
@@ -59,9 +67,33 @@ pub(super) fn totals(profile: &Profile, demands: &[Demand], level: Level) -> Vec
             requests_memory,
             true,
         ),
-        sum(limits, "cpu", cores, cpu, |d| each(|a| a.cpu, &d.limits, d.replicas), limits_cpu, false),
-        sum(limits, "memory", bytes, memory, |d| each(|a| a.memory, &d.limits, d.replicas), limits_memory, false),
-        sum(limits, "cpu autoscaled", cores, cpu, |d| each(|a| a.cpu, &d.limits, d.most), limits_cpu, false),
+        sum(
+            limits,
+            "cpu",
+            cores,
+            cpu,
+            |d| each(|a| a.cpu, &d.limits, d.replicas),
+            limits_cpu,
+            false,
+        ),
+        sum(
+            limits,
+            "memory",
+            bytes,
+            memory,
+            |d| each(|a| a.memory, &d.limits, d.replicas),
+            limits_memory,
+            false,
+        ),
+        sum(
+            limits,
+            "cpu autoscaled",
+            cores,
+            cpu,
+            |d| each(|a| a.cpu, &d.limits, d.most),
+            limits_cpu,
+            false,
+        ),
         sum(
             limits,
             "memory autoscaled",
@@ -81,7 +113,15 @@ pub(super) fn totals(profile: &Profile, demands: &[Demand], level: Level) -> Vec
             |_| false,
             true,
         ),
-        sum(&requirement::SUM_STORAGE, "", bytes, storage, |d| d.volume.times(d.replicas), |d| d.silent_volume && d.replicas > 0, true),
+        sum(
+            &requirement::SUM_STORAGE,
+            "",
+            bytes,
+            storage,
+            |d| d.volume.times(d.replicas),
+            |d| d.silent_volume && d.replicas > 0,
+            true,
+        ),
     ];
     sums.iter().map(|sum| judge(profile, sum, demands, level)).collect()
 }

@@ -114,7 +114,11 @@ fn pod_secrets(node: &Node, seen: &Seen, inventory: &mut Inventory) {
     let path: &[&str] = match seen.kind.as_str() {
         "Pod" => &["spec"],
         "CronJob" => &["spec", "jobTemplate", "spec", "template", "spec"],
-        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController"
+        "Deployment"
+        | "StatefulSet"
+        | "DaemonSet"
+        | "ReplicaSet"
+        | "ReplicationController"
         | "Job" => &["spec", "template", "spec"],
         _ => return,
     };

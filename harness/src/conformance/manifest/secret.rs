@@ -80,9 +80,12 @@ mod tests {
         for text in ["postgresql://odg:postgres@db:5432/x", "a redis://:changeme@r/0 b"] {
             assert!(url_weakness(text).is_some(), "{text}");
         }
-        for text in
-            ["postgresql://odg:q8Xn2vLr9tYw@db/x", "http://admin@h", "https://h:80/a", "p://a:$(P)@h"]
-        {
+        for text in [
+            "postgresql://odg:q8Xn2vLr9tYw@db/x",
+            "http://admin@h",
+            "https://h:80/a",
+            "p://a:$(P)@h",
+        ] {
             assert_eq!(url_weakness(text), None, "{text}");
         }
     }

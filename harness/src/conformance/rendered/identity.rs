@@ -126,7 +126,8 @@ impl<'a> Identity<'a> {
     /// Components of whose operators there is an object, and one of whose names the text has as a part.
     pub(super) fn operates(&self, text: &str) -> bool {
         let text = format!("-{}-", text.to_ascii_lowercase());
-        let meant = |c: &Component| names(*c).iter().any(|name| text.contains(&format!("-{name}-")));
+        let meant =
+            |c: &Component| names(*c).iter().any(|name| text.contains(&format!("-{name}-")));
         Component::ALL.iter().any(|c| meant(c) && self.operated(*c).is_some())
     }
 

@@ -7,8 +7,8 @@ mod services;
 mod wiring;
 
 use odg_profiles::values::{
-    Amounts, DEFAULT_CONNECTIONS, Declared, Demand, Fact, Lookup, POOL_OVERFLOW, POOL_SIZE,
-    BackupTopic, PoolUse, Promise, Quantity, ServiceTopic, Silent, Topic, Values, in_configuration,
+    Amounts, BackupTopic, DEFAULT_CONNECTIONS, Declared, Demand, Fact, Lookup, POOL_OVERFLOW,
+    POOL_SIZE, PoolUse, Promise, Quantity, ServiceTopic, Silent, Topic, Values, in_configuration,
 };
 use odg_profiles::{Component, Presence, Profile};
 use odg_reports::conformance::{Finding, Level, Relation};

@@ -164,8 +164,7 @@ impl<'a> Pods<'a> {
         if let Some(known) = self.asked.get(&(namespace, selector)) {
             return *known;
         }
-        let found =
-            self.with(namespace, &selector.labels).any(|w| selector.matches(&w.pod_labels));
+        let found = self.with(namespace, &selector.labels).any(|w| selector.matches(&w.pod_labels));
         self.asked.insert((namespace, selector), found);
         found
     }

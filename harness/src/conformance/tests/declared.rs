@@ -277,7 +277,11 @@ fn a_volume_or_an_autoscaler_that_is_not_switched_on_keeps_nothing() {
     let bounds = |subject: &str| verdict_of(&findings, "scaling.bounds", subject);
     assert_eq!(bounds("governance-engine max"), Verdict::NotVerified);
     // The autoscaler's minimum is what runs.
-    let least = replaced(CHART_LARGE, scaled, "autoscaling: {enabled: true, minReplicas: 1, maxReplicas: 20}");
+    let least = replaced(
+        CHART_LARGE,
+        scaled,
+        "autoscaling: {enabled: true, minReplicas: 1, maxReplicas: 20}",
+    );
     let findings = judge_values("large", &least);
     assert_eq!(verdict_of(&findings, "service.replicas", "governance-engine"), Verdict::Fail);
 }

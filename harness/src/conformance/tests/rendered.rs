@@ -302,7 +302,8 @@ fn somebody_elses_object_does_not_excuse_a_service_without_pods() {
         "selector: {app.kubernetes.io/name: cache} # svc",
     );
     let custom = |kind: &str, name: &str| {
-        let text = format!("---\napiVersion: x.example/v1\nkind: {kind}\nmetadata: {{name: {name}}}\n");
+        let text =
+            format!("---\napiVersion: x.example/v1\nkind: {kind}\nmetadata: {{name: {name}}}\n");
         judge_manifests("large", &format!("{broken}{text}"))
     };
     let of = |findings: &[Finding]| verdict_of(findings, "wiring.service", "odg-redis");
@@ -345,7 +346,8 @@ fn a_sum_with_gaps_that_fits_is_not_verified() {
     let is = |f: &&Finding| f.requirement == "totals.requests" && f.subject == "cpu";
     let found = &findings.iter().find(is).unwrap().found;
     assert!(found.starts_with("at least ") && found.ends_with("; 1 state nothing"), "{found}");
-    let large = replaced(&text, "replicas: 1 # governance-engine", "replicas: 20 # governance-engine");
+    let large =
+        replaced(&text, "replicas: 1 # governance-engine", "replicas: 20 # governance-engine");
     let findings = judge_manifests("small", &large);
     assert_eq!(verdict_of(&findings, "totals.requests", "cpu"), Verdict::Fail);
 }
@@ -361,7 +363,9 @@ fn a_spread_that_gives_way_shows_nothing() {
 #[test]
 fn default_secrets_are_found_wherever_they_are_written() {
     let spec = |env: &str| {
-        format!("{{containers: [{{name: c, image: i}}], initContainers: [{{name: i, image: i, env: [{env}]}}]}}")
+        format!(
+            "{{containers: [{{name: c, image: i}}], initContainers: [{{name: i, image: i, env: [{env}]}}]}}"
+        )
     };
     let url = spec("{name: DATABASE_URL, value: \"postgresql://odg:postgres@db/x\"}");
     let password = spec("{name: DB_PASSWORD, value: minioadmin}");
@@ -384,7 +388,9 @@ fn a_retention_without_days_is_not_verified_and_every_backup_is_judged() {
     let findings = judge_manifests("large", &hours);
     assert_eq!(verdict_of(&findings, "backup.retention", "retention days"), Verdict::NotVerified);
     let job = |name: &str| {
-        format!("---\napiVersion: batch/v1\nkind: CronJob\nmetadata: {{name: {name}}}\nspec: {{schedule: \"0 0 * * *\"}}\n")
+        format!(
+            "---\napiVersion: batch/v1\nkind: CronJob\nmetadata: {{name: {name}}}\nspec: {{schedule: \"0 0 * * *\"}}\n"
+        )
     };
     let of = |name: &str| {
         let findings = judge_manifests("large", &format!("{}{sound}", job(name)));
@@ -401,5 +407,8 @@ fn what_has_no_replicas_is_no_backend_and_no_gpu() {
     let findings = judge_manifests("small", &idle);
     assert_eq!(verdict_of(&findings, "wiring.service", "odg-quality-gate"), Verdict::Fail);
     let off = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: g}\nspec:\n  replicas: 0\n  template: {spec: {containers: [{name: g, resources: {limits: {nvidia.com/gpu: 1}}}]}}\n";
-    assert_eq!(verdict_of(&judge_manifests("small", off), "component.presence", "gpu"), Verdict::Pass);
+    assert_eq!(
+        verdict_of(&judge_manifests("small", off), "component.presence", "gpu"),
+        Verdict::Pass
+    );
 }

@@ -171,13 +171,14 @@ spec:
 
 fn pod(out: &mut String, profile: &Profile, pod: &Pod<'_>) {
     let Pod { kind, name, replicas, resources, extra, .. } = pod;
-    let spread =
-        if profile.ha.enabled {
+    let spread = if profile.ha.enabled {
         format!(
             "\n      topologySpreadConstraints: [{{maxSkew: 1, labelSelector: {{matchLabels: {{app.kubernetes.io/name: {name}}}}}, \
              topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule}}] # {name}"
         )
-    } } else { String::new() };
+    } else {
+        String::new()
+    };
     // What belongs to the pod stands in front of the containers, what belongs to the container behind.
     let (of_pod, of_container) =
         if extra.contains("nodeSelector") { (*extra, "") } else { ("", *extra) };
