@@ -1,7 +1,7 @@
 //! `odg-bench conformance`.
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -10,6 +10,7 @@ use odg_profiles::values::{MAX_VALUES_BYTES, Values};
 use odg_reports::conformance::{self as certificate, Certificate, Input, Level, Subject};
 use odg_reports::record::Verdict;
 use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -100,6 +101,9 @@ pub(super) fn execute(args: &ConformanceArgs) -> Result<u8, Failure> {
             "nothing to judge: give --values FILE, --manifests FILE|DIR|- or --chart DIR",
         ));
     }
+    if let Some((row, level)) = &args.explain {
+        outside(*row, level.as_ref().map(|l| l.level()), &args.only, &levels)?;
+    }
     let mut subject = Subject {
         profile: profile.name.clone(),
         title: profile.title.clone(),
@@ -133,6 +137,22 @@ pub(super) fn execute(args: &ConformanceArgs) -> Result<u8, Failure> {
     Ok(code(&made))
 }
 
+/// Refuses to explain what is not looked at: it would read as if nothing was promised of it.
+fn outside(row: Row, level: Option<Level>, only: &[Row], levels: &[Level]) -> Result<(), Failure> {
+    if !only.is_empty() && !only.contains(&row) {
+        return Err(Failure::usage(format!(
+            "--explain {row}: --only leaves this row out; add it there, or leave --only away"
+        )));
+    }
+    match level.filter(|level| !levels.contains(level)) {
+        Some(level) => Err(Failure::usage(format!(
+            "--explain {row}:{}: --level leaves this level out",
+            level.name()
+        ))),
+        None => Ok(()),
+    }
+}
+
 fn code(made: &Certificate) -> u8 {
     match made.verdict {
         Verdict::Pass => exit::PASS,
@@ -157,6 +177,7 @@ fn material(
     if let Some((name, text)) = chart.as_ref().and_then(|c| c.values.clone()) {
         texts.push((name, text));
     }
+    let own = texts.len();
     for file in &args.values {
         texts.push((file.display().to_string(), values_text(file)?));
     }
@@ -187,14 +208,16 @@ fn material(
         add(&mut subject.inputs, "manifests", hashes);
         material.inventory = Some(inventory);
     } else if let Some(chart) = &chart {
-        let rendered = tempfile::NamedTempFile::new()
+        let rendered = NamedTempFile::new()
             .map_err(|e| Failure::usage(format!("cannot make a file for what helm prints: {e}")))?;
         let mut output = rendered.reopen().map_err(|e| Failure::usage(e.to_string()))?;
+        let copies = copies(&texts[own..])?;
+        let values: Vec<PathBuf> = copies.iter().map(|c| c.path().to_path_buf()).collect();
         let wanted = Template {
             chart: &chart.dir,
             release: RELEASE,
             namespace: profile.platform.namespace.as_deref().unwrap_or(NAMESPACE),
-            values: &args.values,
+            values: &values,
         };
         subject.tools.push(helm::template(&System, &wanted, &mut output).map_err(Failure::usage)?);
         let sources = [Source::Path(rendered.path().to_path_buf())];
@@ -209,6 +232,17 @@ fn material(
     }
     material.chart_reads = chart.map(|c| c.reads);
     Ok(material)
+}
+
+/// The values that were read, in files of their own: helm must render what is judged, and a FIFO can be read only once.
+fn copies(texts: &[(String, String)]) -> Result<Vec<NamedTempFile>, Failure> {
+    let copy = |(name, text): &(String, String)| {
+        let failed = |e: std::io::Error| Failure::usage(format!("{name}: cannot be copied: {e}"));
+        let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().map_err(failed)?;
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        Ok(file)
+    };
+    texts.iter().map(copy).collect()
 }
 
 fn add(inputs: &mut Vec<Input>, kind: &str, hashes: Vec<(String, String)>) {
@@ -233,4 +267,34 @@ fn values_text(file: &Path) -> Result<String, Failure> {
         let line = e.as_bytes()[..good].iter().filter(|b| **b == b'\n').count() + 1;
         failed(format!("line {line} is not UTF-8 text"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn helm_gets_the_very_text_that_was_read_from_a_fifo() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("values");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let writer = {
+            let path = path.clone();
+            std::thread::spawn(move || fs::write(path, "kafka: {enabled: true}\n").unwrap())
+        };
+        let texts = vec![("values".to_owned(), values_text(&path).unwrap())];
+        writer.join().unwrap();
+        let copies = copies(&texts).unwrap();
+        assert_eq!(fs::read_to_string(copies[0].path()).unwrap(), texts[0].1);
+        assert_eq!(texts[0].1, "kafka: {enabled: true}\n");
+    }
+
+    #[test]
+    fn what_is_left_out_is_not_explained() {
+        let row = |name: &str| name.parse::<Row>().unwrap();
+        let (kafka, levels) = (row("kafka"), [Level::Declared]);
+        assert!(outside(row("redis"), None, &[kafka], &Level::ALL).is_err());
+        assert!(outside(kafka, Some(Level::Rendered), &[], &levels).is_err());
+        assert!(outside(kafka, Some(Level::Declared), &[kafka], &levels).is_ok());
+    }
 }

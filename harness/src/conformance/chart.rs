@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use odg_profiles::values::yaml::{self, Duplicates, Node, YamlError};
+use odg_profiles::values::yaml::{self, Aliases, Duplicates, Node, YamlError};
 
 /// Largest file of a chart that is looked into, in bytes.
 const MAX_FILE: u64 = 4 << 20;
@@ -56,7 +56,8 @@ impl Chart {
             return Err(ChartError::NoChart { dir: dir.display().to_string() });
         }
         let name: Arc<str> = Arc::from(about.display().to_string());
-        let about = yaml::parse(&name, &text(&about)?, 0, Duplicates::LastWins)?
+        let mut aliases = Aliases::default();
+        let about = yaml::parse(&name, &text(&about)?, 0, Duplicates::LastWins, &mut aliases)?
             .unwrap_or_else(Node::empty);
         let mut reads = BTreeSet::from(["global".to_owned()]);
         for dependency in about.get("dependencies").map(Node::items).unwrap_or_default() {

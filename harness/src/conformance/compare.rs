@@ -1,5 +1,7 @@
 //! One promise against one answer.
 
+use std::collections::BTreeSet;
+
 use odg_profiles::values::yaml::Place;
 use odg_profiles::values::{Fact, Lookup, Promise, Rule, ServiceTopic, Topic};
 use odg_reports::conformance::{Finding, Level, Relation};
@@ -35,6 +37,11 @@ pub enum Answer {
         /// Where.
         place: String,
     },
+    /// An operator's object is there that makes it; whether it runs, only the cluster shows.
+    Operated {
+        /// Where.
+        place: String,
+    },
     /// Nothing, where it should be said.
     Missing(String),
     /// This level cannot say it, and why.
@@ -64,6 +71,7 @@ impl Answer {
                 Self::Off { what: format!("`{key}` switches it off"), place: at(&place) }
             }
             Lookup::Missing { key } => Self::Missing(format!("nothing stands under `{key}`")),
+            Lookup::Open { why } => Self::Unseen(why),
             Lookup::NoKey => Self::Unseen(format!("{layout} has no key for it")),
         }
     }
@@ -131,7 +139,23 @@ pub(super) fn judge(promise: &Promise, answer: Answer, level: Level) -> Option<F
             made.found = what;
             made.place = place;
         }
-        // That nothing speaks of it is what absence looks like.
+        Answer::Operated { place } if absent => {
+            made.verdict = Verdict::Fail;
+            made.relation = Relation::More;
+            made.found = "present, by an operator's object".to_owned();
+            made.place = place;
+        }
+        Answer::Operated { place } => {
+            made.relation = Relation::Missing;
+            made.verdict = Verdict::NotVerified;
+            made.evidence = format!("an operator may make it of {place}; observe the cluster");
+        }
+        // Values that are silent leave it to the chart; manifests without it show that it is absent.
+        Answer::Missing(looked) if absent && level == Level::Declared => {
+            made.verdict = Verdict::NotVerified;
+            made.relation = Relation::Missing;
+            made.evidence = format!("{looked}, so that the chart decides");
+        }
         Answer::Missing(looked) if absent => {
             made.found = shown(&promise.topic, &promise.fact);
             made.evidence = looked;
@@ -203,7 +227,11 @@ pub(super) fn relation(rule: Rule, promised: &Fact, found: &Fact) -> Relation {
         },
         (Fact::Nanos(p), Fact::Nanos(f)) => by(p.cmp(f)),
         (Fact::Flag(p), Fact::Flag(f)) => by(f.cmp(p)),
-        (Fact::Names(p), Fact::Names(f)) if rule == Rule::AsMany => by(f.len().cmp(&p.len())),
+        (Fact::Names(p), Fact::Names(f)) if rule == Rule::AsMany => {
+            // A zone that is named twice is one zone.
+            let distinct = |names: &[String]| names.iter().collect::<BTreeSet<_>>().len();
+            by(distinct(f).cmp(&distinct(p)))
+        }
         (Fact::Names(p), Fact::Names(f)) => match p.iter().all(|name| f.contains(name)) {
             true if f.len() > p.len() => Relation::More,
             true => Relation::Equal,

@@ -1,13 +1,13 @@
 //! The level *declared*: what values files say.
 
-use odg_profiles::Profile;
 use odg_profiles::values::yaml::{Node, Value};
-use odg_profiles::values::{Declared, Fact, Layout, Lookup, Promise, Values};
+use odg_profiles::values::{Declared, Fact, Layout, Lookup, Promise, Topic, Values};
+use odg_profiles::{Component, Profile};
 use odg_reports::conformance::{Finding, Level, Relation};
 use odg_reports::record::Verdict;
 
 use super::compare::{Answer, finding, judge};
-use super::manifest::weakness;
+use super::manifest::{url_weakness, weakness};
 use super::requirement;
 use super::row::Row;
 use super::totals;
@@ -27,6 +27,9 @@ pub(super) fn judge_all(
     let answer = |p: &Promise| Answer::declared(declared.lookup(&p.topic), declared.layout.label());
     let mut found: Vec<Finding> =
         promises.iter().filter_map(|p| judge(p, answer(p), LEVEL)).collect();
+    if let Some(reads) = chart_reads {
+        absent(promises, &declared, reads, &mut found);
+    }
     found.extend(totals::totals(profile, &declared.demands(), LEVEL));
     for service in POOLED {
         if let Some((used, place)) = declared.pool(service) {
@@ -34,11 +37,34 @@ pub(super) fn judge_all(
         }
     }
     layout(values, &declared, &mut found);
-    unread(&declared, chart_reads, &mut found);
+    unread(values, &declared, chart_reads, &mut found);
     kafka(&declared, &mut found);
     secrets(profile, values, &mut found);
     types(promises, &declared, &mut found);
     found
+}
+
+/// What must be absent, and of which the values say nothing, is absent where the chart has no part of that name.
+fn absent(promises: &[Promise], declared: &Declared<'_>, reads: &[String], found: &mut [Finding]) {
+    for promise in promises.iter().filter(|p| p.fact == Fact::Flag(false)) {
+        let Topic::Component(component) = &promise.topic else { continue };
+        // These are no part of a chart, or go by many names.
+        let unnamed =
+            [Component::Gpu, Component::MultiAz, Component::AiExperts, Component::CosmosFederation];
+        let missing = matches!(declared.lookup(&promise.topic), Lookup::Missing { .. });
+        let name = component.name();
+        if !missing || unnamed.contains(component) || reads.iter().any(|r| r.contains(name)) {
+            continue;
+        }
+        let row = Row::of(&promise.topic).name();
+        let own = |f: &&mut Finding| f.requirement == requirement::COMPONENT.id && f.row == row;
+        if let Some(made) = found.iter_mut().find(own) {
+            made.verdict = Verdict::Pass;
+            made.relation = Relation::Equal;
+            made.found = "absent".to_owned();
+            made.evidence = "no dependency or template of the chart reads such a key".to_owned();
+        }
+    }
 }
 
 fn layout(values: &Values, declared: &Declared<'_>, found: &mut Vec<Finding>) {
@@ -63,11 +89,26 @@ fn layout(values: &Values, declared: &Declared<'_>, found: &mut Vec<Finding>) {
     found.push(made);
 }
 
-fn unread(declared: &Declared<'_>, chart_reads: Option<&[String]>, found: &mut Vec<Finding>) {
+fn unread(
+    values: &Values,
+    declared: &Declared<'_>,
+    chart_reads: Option<&[String]>,
+    found: &mut Vec<Finding>,
+) {
     let keys = declared.unread(chart_reads);
     if keys.is_empty() {
         let mut made = finding(&requirement::UNREAD, "", Row::Files, LEVEL);
-        made.found = "all keys are read".to_owned();
+        match declared.layout {
+            Layout::Page => made.found = "all keys are read".to_owned(),
+            // What a block's own chart reads is not known here.
+            Layout::Chart => {
+                let keys = values.root.entries().len();
+                made.required = false;
+                made.verdict = Verdict::NotVerified;
+                made.relation = Relation::Missing;
+                made.found = format!("{keys} top-level keys are read; nested ones are not checked");
+            }
+        }
         found.push(made);
     }
     for key in keys {
@@ -106,7 +147,8 @@ fn secrets(profile: &Profile, values: &Values, found: &mut Vec<Finding>) {
         looked += 1;
         let name = key.rsplit('.').next().unwrap_or(key);
         // An empty value asks the chart for one of its own making.
-        let Some(why) = weakness(name, &value).filter(|_| !value.trim().is_empty()) else { return };
+        let why = weakness(name, &value).filter(|_| !value.trim().is_empty());
+        let Some(why) = why.or_else(|| url_weakness(&value)) else { return };
         let mut made = finding(&requirement::SECRETS, key, Row::Security, LEVEL);
         made.required = super::secrets_count(profile);
         made.verdict = Verdict::Fail;
@@ -117,7 +159,7 @@ fn secrets(profile: &Profile, values: &Values, found: &mut Vec<Finding>) {
     });
     if found.len() == before {
         let mut made = finding(&requirement::SECRETS, "", Row::Security, LEVEL);
-        made.found = format!("none of {looked} values");
+        made.found = format!("none of {looked} values, nor a password in a URL among them");
         found.push(made);
     }
 }

@@ -38,6 +38,7 @@ Exit codes: 0 every required promise that could be asked is kept · 1 a required
 - A cell is its worst finding that counts. What does not count for the exit code is counted beside it (`+2`): what we
   derived, what depends on the cloud (storage class, node labels), and what the promise does not speak of.
 - NOT VERIFIED is what a level cannot show, such as a setting for which a layout has no key. It never makes a PASS.
+- The sentence and `scope` in `conformance.json` say which levels and rows were judged; the verdict is about these alone.
 - Figures of profiles that the promise writes with a `+` (256+ vCPU) are lower bounds: a sum above them is shown, and does
   not count.
 - *Carried* compares the manifest with the values that it should have been made of, where both are given.
@@ -59,7 +60,11 @@ pub fn page() -> Result<String, ProfileError> {
         "\n## Limits\n\n- A values file may have {} MiB, one object of a manifest {} MiB, all manifests together {} MiB. Manifests are \
          read object\n  by object, and only what is asked about is kept.\n- Anchors, aliases and merge keys work; what they expand to \
          is bounded.\n- Kinds of other people (operators) are named, not read: `files.custom`. Velero's schedules and AlertmanagerConfig are \
-         read.",
+         read.\n- Sums leave out init containers, jobs and the number of nodes that a DaemonSet runs on; those of *declared* leave out \
+         what the values\n  state no resources of. A sum with gaps that fits is NOT VERIFIED.\n- Passwords in the lines of a ConfigMap's text are \
+         looked for in URLs only.\n- Whose database or queue it is, is told by the names of objects; what looks like another \
+         part's own is named as left over.\n- Nested keys of the chart's layout are not checked. Hidden directories, and directories \
+         behind links, are not read.",
         odg_profiles::values::MAX_VALUES_BYTES >> 20,
         MAX_DOCUMENT_BYTES >> 20,
         MAX_MANIFEST_BYTES >> 20

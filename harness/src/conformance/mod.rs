@@ -90,7 +90,8 @@ pub fn certify(
         .collect();
     findings.retain(|f| rows.iter().any(|row| row.row == f.row));
     let contradictions = if only.is_empty() { contradictions(profile) } else { Vec::new() };
-    Certificate::new(subject, &rows, findings, &unasked, contradictions)
+    let only = only.iter().map(|row| row.name().to_owned()).collect();
+    Certificate::new(subject, only, &rows, findings, &unasked, contradictions)
 }
 
 fn contradictions(profile: &Profile) -> Vec<PromiseContradiction> {

@@ -67,7 +67,7 @@ requirements! {
     ZONES = "zones.count", "There are as many zones or more; their names depend on the cloud.",
         Some("how many zones?"), None, VALUES;
     SPREAD = "zones.spread", "Replicated services and stores are spread over zones.",
-        None, Some("does it have a topology spread or anti-affinity over topology.kubernetes.io/zone?"), SEED;
+        None, Some("does it have a topology spread or anti-affinity over topology.kubernetes.io/zone that means its own pods and must be kept?"), SEED;
     REGIONS = "regions.promised", "Several regions are set up.",
         Some("is it on, and how many regions?"), None, VALUES;
     FEDERATION = "federation.settings", "The federation has its instances and its way to resolve conflicts.",
@@ -84,7 +84,7 @@ requirements! {
     SCHEDULE = "backup.schedule", "They are made as often or more often.",
         Some("which schedule?"), Some("which schedule has it?"), VALUES;
     RETENTION = "backup.retention", "They are kept as long or longer.",
-        Some("how many days?"), Some("which retention do its environment or arguments state?"), VALUES;
+        Some("how many days?"), Some("which retention do its environment or arguments state, in days or with a unit?"), VALUES;
     CROSS = "backup.cross-region", "They are kept in another region too.",
         Some("is it switched on?"), None, VALUES;
     NODE = "placement.node-label", "A service runs on the promised nodes. The label depends on the cloud, so that it does not count.",
@@ -96,7 +96,7 @@ requirements! {
     LAYOUT = "files.layout", "All values are in one layout.",
         Some("do top-level keys belong to the other layout?"), None, "a chart reads only one of the two";
     UNREAD = "files.unread", "Every key is read by something. It does not count: what a misspelt key was meant for is missing by itself.",
-        Some("is it a key of the layout, or of the chart that was given?"), None, "a misspelt key changes nothing and looks as if it did";
+        Some("is it a key of the layout, or a top-level key of the chart that was given?"), None, "a misspelt key changes nothing and looks as if it did";
     TYPES = "files.types", "Every value is of the right type.",
         Some("can it be read as what it must be?"), Some("can replicas, quantities and base64 be read?"), "an API server refuses them";
     API = "files.api-version", "Objects have API versions that Kubernetes 1.28 to 1.30 serve.",
@@ -122,7 +122,7 @@ requirements! {
         "it counts where the values declare SASL_SSL";
     SECRETS = "security.default-secret", "No secret is a published default, a placeholder or empty.",
         Some("is a value under a key like `password` well known?"),
-        Some("is a value of a Secret or of an environment variable well known?"), "whoever reads the documentation could log in";
+        Some("is a value of a Secret, a ConfigMap, an environment variable, or the password in a URL there well known?"), "whoever reads the documentation could log in";
     NETWORK = "security.network-policy", "Network policies select the services' pods. The promise says nothing of them, so that it does not count.",
         None, Some("does a NetworkPolicy select its pods?"), "without one, every pod of the cluster can reach it";
     PDB = "disruption.budget", "A replicated service keeps replicas when a node is drained. The promise says nothing of it, so that it does not count.",

@@ -5,6 +5,10 @@ const DAY: usize = 24 * 60;
 
 /// Longest time between two firings, in minutes; none where the expression names days or cannot be read.
 pub(super) fn longest_gap(expression: &str) -> Option<usize> {
+    if let Some(every) = expression.trim().strip_prefix("@every ") {
+        let seconds = odg_profiles::parse_duration(every).ok()?.as_secs();
+        return usize::try_from(seconds.div_ceil(60)).ok().filter(|minutes| *minutes > 0);
+    }
     let named = match expression.trim() {
         "@hourly" => "0 * * * *",
         "@daily" | "@midnight" => "0 0 * * *",
@@ -64,6 +68,7 @@ mod tests {
             ("30 2 * * *", 1440),
             ("0 8-18/2 * * *", 840),
             ("@hourly", 60),
+            ("@every 6h", 360),
         ] {
             assert_eq!(longest_gap(expression), Some(minutes), "{expression}");
         }

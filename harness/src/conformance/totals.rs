@@ -16,6 +16,8 @@ struct Sum {
     unit: Unit,
     promised: Quantity,
     of: fn(&Demand) -> Quantity,
+    /// Whether a workload does not state it.
+    silent: fn(&Demand) -> bool,
     /// Whether the exit code depends on it.
     counts: bool,
 }
@@ -31,35 +33,74 @@ pub(super) fn totals(profile: &Profile, demands: &[Demand], level: Level) -> Vec
     let memory = Quantity::whole(r.memory.bytes());
     let (requests, limits) = (&requirement::SUM_REQUESTS, &requirement::SUM_LIMITS);
     let (cores, bytes) = (Unit::Cores, Unit::Bytes);
-    let sum = |requirement, subject, unit, promised, of, counts| Sum {
+    let sum = |requirement, subject, unit, promised, of, silent, counts| Sum {
         requirement,
         subject,
         unit,
         promised,
         of,
+        silent,
         counts,
     };
+    let requests_cpu = |d: &Demand| d.silent_requests.cpu && d.replicas > 0;
+    let requests_memory = |d: &Demand| d.silent_requests.memory && d.replicas > 0;
+    let limits_cpu = |d: &Demand| d.silent_limits.cpu && d.most > 0;
+    let limits_memory = |d: &Demand| d.silent_limits.memory && d.most > 0;
     let gpus = Quantity::whole(u64::from(r.gpu));
     let storage = Quantity::whole(r.storage.bytes());
     let sums = [
-        sum(requests, "cpu", cores, cpu, |d| each(|a| a.cpu, &d.requests, d.replicas), true),
+        sum(
+            requests,
+            "cpu",
+            cores,
+            cpu,
+            |d| each(|a| a.cpu, &d.requests, d.replicas),
+            requests_cpu,
+            true,
+        ),
         sum(
             requests,
             "memory",
             bytes,
             memory,
             |d| each(|a| a.memory, &d.requests, d.replicas),
+            requests_memory,
             true,
         ),
-        sum(limits, "cpu", cores, cpu, |d| each(|a| a.cpu, &d.limits, d.replicas), false),
-        sum(limits, "memory", bytes, memory, |d| each(|a| a.memory, &d.limits, d.replicas), false),
-        sum(limits, "cpu autoscaled", cores, cpu, |d| each(|a| a.cpu, &d.limits, d.most), false),
+        sum(
+            limits,
+            "cpu",
+            cores,
+            cpu,
+            |d| each(|a| a.cpu, &d.limits, d.replicas),
+            limits_cpu,
+            false,
+        ),
+        sum(
+            limits,
+            "memory",
+            bytes,
+            memory,
+            |d| each(|a| a.memory, &d.limits, d.replicas),
+            limits_memory,
+            false,
+        ),
+        sum(
+            limits,
+            "cpu autoscaled",
+            cores,
+            cpu,
+            |d| each(|a| a.cpu, &d.limits, d.most),
+            limits_cpu,
+            false,
+        ),
         sum(
             limits,
             "memory autoscaled",
             bytes,
             memory,
             |d| each(|a| a.memory, &d.limits, d.most),
+            limits_memory,
             false,
         ),
         sum(
@@ -68,9 +109,19 @@ pub(super) fn totals(profile: &Profile, demands: &[Demand], level: Level) -> Vec
             Unit::Count,
             gpus,
             |d| each(|a| a.gpu, &d.requests.or(d.limits), d.replicas),
+            // No GPU is asked for by saying nothing of it.
+            |_| false,
             true,
         ),
-        sum(&requirement::SUM_STORAGE, "", bytes, storage, |d| d.volume.times(d.replicas), true),
+        sum(
+            &requirement::SUM_STORAGE,
+            "",
+            bytes,
+            storage,
+            |d| d.volume.times(d.replicas),
+            |d| d.silent_volume && d.replicas > 0,
+            true,
+        ),
     ];
     sums.iter().map(|sum| judge(profile, sum, demands, level)).collect()
 }
@@ -88,6 +139,10 @@ fn judge(profile: &Profile, sum: &Sum, demands: &[Demand], level: Level) -> Find
     made.place = largest(demands, sum.of);
     let counted = demands.iter().filter(|d| (sum.of)(d) > Quantity::ZERO).count();
     made.evidence = format!("over {counted} of {} workloads and volumes", demands.len());
+    if level == Level::Declared {
+        made.evidence.push_str("; what the values state no resources of is not in it");
+    }
+    let silent = demands.iter().filter(|d| (sum.silent)(d)).count();
     if counted == 0 {
         made.verdict = Verdict::NotVerified;
         made.relation = Relation::Missing;
@@ -104,6 +159,11 @@ fn judge(profile: &Profile, sum: &Sum, demands: &[Demand], level: Level) -> Find
             made.evidence
                 .push_str("; the + leaves room for it, but the bill pays for the lower bound only");
         }
+    } else if silent > 0 {
+        // A sum with gaps that fits shows nothing; one that is too large is so with the gaps as well.
+        made.verdict = Verdict::NotVerified;
+        made.relation = Relation::Missing;
+        made.found = format!("at least {}; {silent} state nothing", shown(total, sum.unit));
     } else if total < sum.promised {
         made.relation = Relation::Less;
     }

@@ -42,6 +42,11 @@ pub enum Lookup {
         /// The switch's key.
         key: String,
     },
+    /// Values alone do not say it.
+    Open {
+        /// Why.
+        why: String,
+    },
     /// The layout has a key for it, and nothing stands there.
     Missing {
         /// The key.
@@ -95,6 +100,13 @@ impl Declared<'_> {
             return off;
         }
         match topic {
+            Topic::Service(name, ServiceTopic::Replicas) if self.scaled(name) => {
+                // The autoscaler sets the replicas, so that its minimum counts.
+                match self.find(&Topic::Service(name.clone(), ServiceTopic::ScaleMin)) {
+                    least @ (Lookup::Stated(_) | Lookup::Wrong { .. }) => least,
+                    _ => self.find(topic),
+                }
+            }
             Topic::Claim(component, ClaimTopic::Capacity) => {
                 let replicas = self.find(&Topic::Claim(*component, ClaimTopic::Replicas));
                 match (self.find(topic), replicas) {
@@ -127,20 +139,57 @@ impl Declared<'_> {
         }
     }
 
-    /// Autoscaling whose own switch is off has no bounds.
+    /// The switch of a service's autoscaling.
+    fn scaling_switch<'n>(&self, name: &'n str) -> Vec<&'n str> {
+        match self.layout {
+            Layout::Page => vec!["autoscaling", "enabled"],
+            Layout::Chart => vec![name, "autoscaling", "enabled"],
+        }
+    }
+
+    /// Whether a service's autoscaling is switched on.
+    fn scaled(&self, name: &str) -> bool {
+        self.root.at(&self.scaling_switch(name)).and_then(Node::flag) == Some(true)
+    }
+
+    /// Autoscaling whose own switch is off has no bounds, and a volume that is switched off has no size.
     fn switched_off(&self, topic: &Topic) -> Option<Lookup> {
         use ServiceTopic as S;
+        if let Topic::Claim(_, ClaimTopic::Size | ClaimTopic::Capacity) = topic {
+            return self.volume_off(topic);
+        }
         let Topic::Service(name, S::ScaleMin | S::ScaleMax | S::ScaleCpu | S::ScaleMemory) = topic
         else {
             return None;
         };
-        let path: Vec<&str> = match self.layout {
-            Layout::Page => vec!["autoscaling", "enabled"],
-            Layout::Chart => vec![name, "autoscaling", "enabled"],
-        };
-        let switch = self.root.at(&path)?;
-        (switch.flag() == Some(false))
-            .then(|| Lookup::Off { place: switch.place.clone(), key: path.join(".") })
+        let path = self.scaling_switch(name);
+        let key = path.join(".");
+        match self.root.at(&path) {
+            Some(switch) => (switch.flag() == Some(false))
+                .then(|| Lookup::Off { place: switch.place.clone(), key }),
+            // The chart's own default decides.
+            None => matches!(self.find(topic), Lookup::Stated(_)).then(|| Lookup::Open {
+                why: format!("it is stated, but `{key}` does not switch it on"),
+            }),
+        }
+    }
+
+    /// The first key that states the volume, where the switch beside it is off.
+    fn volume_off(&self, topic: &Topic) -> Option<Lookup> {
+        for (path, _) in keys(topic, self.layout) {
+            let Some((_, block)) = path.split_last() else { continue };
+            let mut switch: Vec<&str> = block.iter().map(String::as_str).collect();
+            switch.push("enabled");
+            let off = self.root.at(&switch).filter(|node| node.flag() == Some(false));
+            if let Some(off) = off {
+                return Some(Lookup::Off { place: off.place.clone(), key: switch.join(".") });
+            }
+            let stated: Vec<&str> = path.iter().map(String::as_str).collect();
+            if self.root.at(&stated).is_some() {
+                return None;
+            }
+        }
+        None
     }
 
     fn find(&self, topic: &Topic) -> Lookup {

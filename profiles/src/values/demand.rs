@@ -16,6 +16,15 @@ pub struct Amounts {
     pub gpu: Option<Quantity>,
 }
 
+/// Which amounts some container of a workload does not state, so that a sum is only a lower bound.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Silent {
+    /// CPU.
+    pub cpu: bool,
+    /// Memory.
+    pub memory: bool,
+}
+
 /// What one workload takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Demand {
@@ -33,6 +42,12 @@ pub struct Demand {
     pub limits: Amounts,
     /// Bytes of one replica's volumes.
     pub volume: Quantity,
+    /// Requests that are not stated.
+    pub silent_requests: Silent,
+    /// Limits that are not stated.
+    pub silent_limits: Silent,
+    /// It has a volume whose size is not stated.
+    pub silent_volume: bool,
 }
 
 /// Everything that values take of the machine.
@@ -67,6 +82,11 @@ pub(super) fn amounts(node: Option<&Node>) -> Amounts {
 }
 
 impl Amounts {
+    /// What of it is not stated.
+    pub const fn silent(self) -> Silent {
+        Silent { cpu: self.cpu.is_none(), memory: self.memory.is_none() }
+    }
+
     /// What is not requested is requested as limited, as Kubernetes has it.
     #[must_use]
     pub fn or(self, limits: Self) -> Self {
@@ -86,17 +106,24 @@ fn page(root: &Node) -> Vec<Demand> {
             continue;
         }
         let whole = |path: &[&str]| root.at(path).and_then(Node::whole);
-        let replicas = whole(&["replicas", &entry.key]).unwrap_or(1);
-        let most = whole(&["autoscaling", &entry.key, "maxReplicas"]).unwrap_or(replicas);
+        let scaled = root.at(&["autoscaling", "enabled"]).and_then(Node::flag) == Some(true);
+        let bound = |name: &str| whole(&["autoscaling", &entry.key, name]).filter(|_| scaled);
+        let stated = whole(&["replicas", &entry.key]);
+        let replicas = bound("minReplicas").or(stated).unwrap_or(1);
+        let most = bound("maxReplicas").unwrap_or(replicas);
         let limits = amounts(entry.node.get("limits"));
+        let requests = amounts(entry.node.get("requests")).or(limits);
         found.push(Demand {
             what: entry.key.clone(),
             place: entry.place.clone(),
             replicas,
             most: most.max(replicas),
-            requests: amounts(entry.node.get("requests")).or(limits),
+            requests,
             limits,
             volume: Quantity::ZERO,
+            silent_requests: requests.silent(),
+            silent_limits: limits.silent(),
+            silent_volume: false,
         });
     }
     for entry in root.get("storage").map(Node::entries).unwrap_or_default() {
@@ -110,6 +137,9 @@ fn page(root: &Node) -> Vec<Demand> {
             requests: Amounts::default(),
             limits: Amounts::default(),
             volume,
+            silent_requests: Silent::default(),
+            silent_limits: Silent::default(),
+            silent_volume: false,
         });
     }
     found
@@ -144,14 +174,20 @@ fn blocks<'a>(node: &'a Node, path: &mut Vec<&'a str>, found: &mut Vec<Demand>) 
         let replicas = least.or(stated).unwrap_or(1);
         let most = if scaled { whole(&["autoscaling", "maxReplicas"]) } else { None };
         let limits = limits_with_gpu(node, resources);
+        let requests = amounts(resources.and_then(|r| r.get("requests"))).or(limits);
+        // A block with a volume alone is no workload of its own (`auditStorage`).
+        let silent = |of: Amounts| resources.map_or_else(Silent::default, |_| of.silent());
         found.push(Demand {
             what: path.join("."),
             place: node.place.clone(),
             replicas,
             most: most.unwrap_or(replicas).max(replicas),
-            requests: amounts(resources.and_then(|r| r.get("requests"))).or(limits),
+            requests,
             limits,
             volume,
+            silent_requests: silent(requests),
+            silent_limits: silent(limits),
+            silent_volume: false,
         });
     }
     for entry in node.entries() {

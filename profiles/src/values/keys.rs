@@ -115,7 +115,8 @@ fn page_service(name: &str, about: ServiceTopic) -> Vec<Key> {
         S::Replicas => vec![key(&["replicas", name], Kind::Whole)],
         S::LimitCpu => resources("limits", "cpu", cores),
         S::LimitMemory => resources("limits", "memory", bytes),
-        S::LimitGpu => resources("limits", "nvidia.com/gpu", Kind::Whole),
+        // A quantity, which may be written `"1"`.
+        S::LimitGpu => resources("limits", "nvidia.com/gpu", Kind::Amount(Unit::Count)),
         S::RequestCpu => resources("requests", "cpu", cores),
         S::RequestMemory => resources("requests", "memory", bytes),
         S::ScaleMin => scaling("minReplicas", Kind::Whole),
@@ -191,7 +192,7 @@ fn chart_service(name: &str, about: ServiceTopic) -> Vec<Key> {
         S::LimitCpu => vec![resources("limits", "cpu", cores)],
         S::LimitMemory => vec![resources("limits", "memory", bytes)],
         S::LimitGpu => vec![
-            resources("limits", "nvidia.com/gpu", Kind::Whole),
+            resources("limits", "nvidia.com/gpu", Kind::Amount(Unit::Count)),
             key(&[name, "gpu", "count"], Kind::Whole),
         ],
         S::RequestCpu => vec![resources("requests", "cpu", cores)],

@@ -17,7 +17,7 @@ mod quantity;
 pub mod yaml;
 
 pub use declared::{Declared, Lookup, Stated, Unread};
-pub use demand::{Amounts, Demand};
+pub use demand::{Amounts, Demand, Silent};
 pub use fact::{Fact, Kind, Unit};
 pub use layout::{BLOCKS, Layout, Mixed, layout};
 pub use merge::merge;
@@ -51,6 +51,7 @@ impl Values {
     ) -> Result<Self, YamlError> {
         let mut merged: Option<Node> = None;
         let mut layouts = Vec::new();
+        let mut aliases = yaml::Aliases::default();
         for (name, text) in files {
             let name: Arc<str> = Arc::from(name);
             if text.len() > MAX_VALUES_BYTES {
@@ -60,9 +61,8 @@ impl Values {
                 );
                 return Err(YamlError::at(&name, 1, &message));
             }
-            let Some(node) = yaml::parse(&name, text, 0, yaml::Duplicates::Refused)? else {
-                continue;
-            };
+            let refused = yaml::Duplicates::Refused;
+            let Some(node) = yaml::parse(&name, text, 0, refused, &mut aliases)? else { continue };
             if !matches!(node.value, Value::Map(_)) {
                 let message = format!("values are a map of keys; this is {}", node.value.noun());
                 return Err(YamlError::at(&name, node.place.line, &message));

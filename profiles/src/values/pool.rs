@@ -59,13 +59,17 @@ pub(super) fn limit(root: &Node, layout: Layout) -> Option<(u64, Place)> {
 
 /// `max_connections = 500` in a configuration file's text or in a server's arguments.
 pub fn in_configuration(text: &str) -> Option<u64> {
-    let after = text.split("max_connections").nth(1)?;
-    let digits: String = after
-        .trim_start_matches([' ', '=', '\t', '\'', '"'])
-        .chars()
-        .take_while(char::is_ascii_digit)
-        .collect();
-    digits.parse().ok()
+    // What stands behind a # is a comment, and of two settings PostgreSQL takes the last.
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
+    let stated = lines.flat_map(|line| line.split("max_connections").skip(1)).filter_map(|after| {
+        let digits: String = after
+            .trim_start_matches([' ', '=', '\t', '\'', '"'])
+            .chars()
+            .take_while(char::is_ascii_digit)
+            .collect();
+        digits.parse().ok()
+    });
+    stated.last()
 }
 
 /// Connections of one process, by the environment of a service.
@@ -90,5 +94,8 @@ mod tests {
         assert_eq!(in_configuration("a = 1\nmax_connections = 500\n"), Some(500));
         assert_eq!(in_configuration("-c max_connections=200 -c x=1"), Some(200));
         assert_eq!(in_configuration("shared_buffers = 1GB"), None);
+        assert_eq!(in_configuration("# max_connections = 900\n"), None);
+        let both = "# max_connections = 900\nmax_connections = 200 # was max_connections = 50\n";
+        assert_eq!(in_configuration(both), Some(200));
     }
 }

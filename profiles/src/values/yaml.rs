@@ -13,7 +13,7 @@ use serde_saphyr::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy, Spa
 const MAX_DEPTH: usize = 64;
 /// Most values in one document.
 const MAX_NODES: usize = 500_000;
-/// Most values that aliases of one document may expand to.
+/// Most values that the aliases of everything that is read together may expand to.
 const MAX_EXPANDED: usize = 200_000;
 /// Longest message that still reads as one line.
 const MAX_MESSAGE: usize = 300;
@@ -81,6 +81,19 @@ pub enum Duplicates {
     Refused,
     /// The last one counts, as for Helm and the API server.
     LastWins,
+}
+
+/// What aliases may still expand to. One is shared by all documents that are read together, since a limit for each
+/// would let many small documents fill the memory.
+#[derive(Debug)]
+pub struct Aliases {
+    left: usize,
+}
+
+impl Default for Aliases {
+    fn default() -> Self {
+        Self { left: MAX_EXPANDED }
+    }
 }
 
 /// Text that cannot be read as YAML.
@@ -196,6 +209,7 @@ pub fn parse(
     text: &str,
     before: u64,
     duplicates: Duplicates,
+    aliases: &mut Aliases,
 ) -> Result<Option<Node>, YamlError> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
@@ -207,7 +221,7 @@ pub fn parse(
             max_events: 4 * MAX_NODES,
         },
         alias_limits: serde_saphyr::alias_limits! {
-            max_total_replayed_events: MAX_EXPANDED,
+            max_total_replayed_events: aliases.left,
         },
         duplicate_keys: match duplicates {
             Duplicates::Refused => DuplicateKeyPolicy::Error,
@@ -216,7 +230,8 @@ pub fn parse(
         merge_keys: MergeKeyPolicy::Merge,
         non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
         leading_zero_numbers_as_strings: true,
-        strict_booleans: true,
+        // Helm's parser reads `off` and `no` as false.
+        strict_booleans: false,
         emit_comments: false,
     };
     let says = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
@@ -225,6 +240,7 @@ pub fn parse(
     }
     let root: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options)
         .map_err(|error| yaml_error(file, &error, before))?;
+    aliases.left = aliases.left.saturating_sub(expanded(&root));
     let node = place(root, file, before);
     Ok((!matches!(node.value, Value::Null)).then_some(node))
 }
@@ -247,6 +263,18 @@ fn yaml_error(file: &Arc<str>, error: &serde_saphyr::Error, before: u64) -> Yaml
         .iter()
         .fold(text.as_str(), |text, tail| text.split(tail).next().unwrap_or_default());
     YamlError::at(file, line + before, &format!("not valid YAML: {}", text.trim()))
+}
+
+/// Values that stand elsewhere than they are used: what aliases expanded to.
+fn expanded(raw: &Spanned<Raw>) -> usize {
+    let at = |l: &serde_saphyr::Location| (l.line(), l.column());
+    let own = usize::from(at(&raw.referenced) != at(&raw.defined));
+    let below: usize = match &raw.value {
+        Raw::List(items) => items.iter().map(expanded).sum(),
+        Raw::Map(entries) => entries.iter().map(|(_, value)| expanded(value)).sum(),
+        _ => 0,
+    };
+    own + below
 }
 
 fn place(raw: Spanned<Raw>, file: &Arc<str>, before: u64) -> Node {
@@ -368,7 +396,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Option<Node>, YamlError> {
-        parse(&Arc::from("f.yaml"), text, 10, Duplicates::Refused)
+        parse(&Arc::from("f.yaml"), text, 10, Duplicates::Refused, &mut Aliases::default())
     }
 
     #[test]
@@ -402,6 +430,25 @@ mod tests {
     }
 
     #[test]
+    fn aliases_of_many_documents_share_one_allowance() {
+        let items = vec!["x"; 1000].join(", ");
+        let text = format!("a: &a [{items}]\nb: [{}]\n", vec!["*a"; 30].join(", "));
+        let mut aliases = Aliases::default();
+        let mut read = || parse(&Arc::from("f"), &text, 0, Duplicates::LastWins, &mut aliases);
+        assert!(read().is_ok());
+        let refused = (0..20).find_map(|_| read().err()).unwrap().to_string();
+        assert!(refused.contains("aliases expand to more than"), "{refused}");
+    }
+
+    #[test]
+    fn words_that_helm_reads_as_true_or_false_are_read_so() {
+        let node = read("a: off\nb: Yes\nc: \"no\"\nd: on\n").unwrap().unwrap();
+        let flag = |key: &str| node.get(key).and_then(Node::flag);
+        assert_eq!((flag("a"), flag("b"), flag("d")), (Some(false), Some(true), Some(true)));
+        assert_eq!(node.get("c").and_then(Node::text), Some("no"));
+    }
+
+    #[test]
     fn broken_yaml_names_the_line_in_the_whole_file() {
         for (text, line) in
             [("a: 1\nb: [1, 2\nc: 3\n", 12), ("a: 1\na: 2\n", 12), ("a: 1\n---\nb: 2\n", 12)]
@@ -424,7 +471,9 @@ mod tests {
     #[test]
     fn the_last_of_two_equal_keys_counts_where_that_is_asked_for() {
         let text = "a: 1\nb: 2\na: 3\n";
-        let node = parse(&Arc::from("f"), text, 0, Duplicates::LastWins).unwrap().unwrap();
+        let mut aliases = Aliases::default();
+        let node = parse(&Arc::from("f"), text, 0, Duplicates::LastWins, &mut aliases);
+        let node = node.unwrap().unwrap();
         assert_eq!(node.get("a").and_then(Node::whole), Some(3));
     }
 }

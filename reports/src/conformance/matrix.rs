@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Finding, Level, Relation, RowPromise};
+use super::{Finding, Level, Relation, RowPromise, Scope};
 use crate::record::Verdict;
 
 /// One row of the matrix.
@@ -118,13 +118,35 @@ pub(super) fn overall(findings: &[Finding]) -> Verdict {
     asked.map(|f| f.verdict).max().unwrap_or(Verdict::Inconclusive)
 }
 
-pub(super) fn sentence(verdict: Verdict, profile: &str, findings: &[Finding]) -> String {
+/// What was judged, where that is not everything: `declared only; rendered and observed not verified`.
+fn part(scope: &Scope) -> String {
+    let names = |levels: &mut dyn Iterator<Item = Level>| {
+        levels.map(Level::name).collect::<Vec<_>>().join(" and ")
+    };
+    let asked = names(&mut scope.levels.iter().copied());
+    let open = names(&mut Level::ALL.into_iter().filter(|level| !scope.levels.contains(level)));
+    let mut parts = Vec::new();
+    if !open.is_empty() && !asked.is_empty() {
+        parts.push(format!("{asked} only; {open} not verified"));
+    }
+    if !scope.rows.is_empty() {
+        parts.push(format!("of all rows only {}", scope.rows.join(", ")));
+    }
+    if parts.is_empty() { String::new() } else { format!(" ({})", parts.join("; ")) }
+}
+
+pub(super) fn sentence(
+    verdict: Verdict,
+    profile: &str,
+    scope: &Scope,
+    findings: &[Finding],
+) -> String {
     let required = || findings.iter().filter(|f| f.required);
     let of = |v: Verdict| required().filter(|f| f.verdict == v).count();
     let open = of(Verdict::NotVerified);
     let rest = match open {
-        0 => String::new(),
-        n => format!("; {n} could not be verified"),
+        0 => part(scope),
+        n => format!("{}; {n} could not be verified", part(scope)),
     };
     match verdict {
         Verdict::Pass => {

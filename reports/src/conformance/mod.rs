@@ -155,6 +155,15 @@ pub struct Subject {
     pub tools: Vec<String>,
 }
 
+/// How much was judged.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Scope {
+    /// Levels that were judged. What the others would show is not known.
+    pub levels: Vec<Level>,
+    /// Rows that were judged; all, where none is named.
+    pub rows: Vec<String>,
+}
+
 /// Where a profile's own figures contradict each other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PromiseContradiction {
@@ -188,6 +197,9 @@ pub struct Certificate {
     pub title: String,
     /// What was judged.
     pub inputs: Vec<Input>,
+    /// How much was judged; the verdict is about this alone.
+    #[serde(default)]
+    pub scope: Scope,
     /// The judgement.
     pub verdict: Verdict,
     /// The judgement in one sentence.
@@ -202,9 +214,11 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Makes the matrix and the verdict. `unasked` says of each level that was not asked why.
+    /// Makes the matrix and the verdict. `only` names the rows, where not all were asked; `unasked` says of each level
+    /// that was not asked why.
     pub fn new(
         subject: Subject,
+        only: Vec<String>,
         rows: &[RowPromise],
         mut findings: Vec<Finding>,
         unasked: &[(Level, String)],
@@ -214,7 +228,10 @@ impl Certificate {
         findings.sort_by_key(|f| (order(&f.row), f.level));
         let matrix = matrix::matrix(rows, &findings, unasked);
         let verdict = matrix::overall(&findings);
-        let sentence = matrix::sentence(verdict, &subject.profile, &findings);
+        let asked = |level: &Level| unasked.iter().all(|(other, _)| other != level);
+        let levels = Level::ALL.into_iter().filter(asked).collect();
+        let scope = Scope { levels, rows: only };
+        let sentence = matrix::sentence(verdict, &subject.profile, &scope, &findings);
         Self {
             schema_version: CERTIFICATE_VERSION.to_owned(),
             tool: "odg-bench".to_owned(),
@@ -224,6 +241,7 @@ impl Certificate {
             profile: subject.profile,
             title: subject.title,
             inputs: subject.inputs,
+            scope,
             verdict,
             sentence,
             matrix,

@@ -38,7 +38,7 @@ fn certificate(findings: Vec<Finding>) -> Certificate {
     };
     let rows = [row("kafka", "present"), row("replicas", "3"), row("silent", "")];
     let unasked = [(Level::Observed, "no cluster was given".to_owned())];
-    Certificate::new(subject, &rows, findings, &unasked, Vec::new())
+    Certificate::new(subject, Vec::new(), &rows, findings, &unasked, Vec::new())
 }
 
 fn cell<'a>(certificate: &'a Certificate, row: &str, level: Level) -> &'a Cell {
@@ -99,6 +99,17 @@ fn every_format_says_what_is_broken_and_escapes_what_it_quotes() {
     assert_eq!(back, made);
     let screen = text(&made, 100, false);
     assert!(screen.contains("Not as promised") && screen.contains("values.yaml:7"), "{screen}");
+}
+
+#[test]
+fn the_sentence_and_the_certificate_say_how_little_was_judged() {
+    let made = certificate(vec![finding("kafka", Level::Declared, Verdict::Pass, true)]);
+    assert_eq!(made.scope.levels, [Level::Declared, Level::Rendered]);
+    assert!(made.sentence.contains("observed not verified"), "{}", made.sentence);
+    let scope = Scope { levels: vec![Level::Declared], rows: vec!["kafka".into()] };
+    let told = matrix::sentence(Verdict::Pass, "small", &scope, &made.findings);
+    let part = "(declared only; rendered and observed not verified; of all rows only kafka)";
+    assert!(told.contains(part), "{told}");
 }
 
 #[test]

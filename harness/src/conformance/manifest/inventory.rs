@@ -159,7 +159,11 @@ pub struct Inventory {
     pub policies: Vec<Policy>,
     /// Secrets that were looked into.
     pub secrets: Vec<Seen>,
-    /// Those of them that everybody knows.
+    /// Configuration maps that were looked into.
+    pub configs: u64,
+    /// Environment variables that were looked at.
+    pub variables: u64,
+    /// Secrets, variables and settings that everybody knows.
     pub weak: Vec<WeakSecret>,
     /// Kinds of alert routes that some configuration has (`slack`).
     pub routes: BTreeSet<&'static str>,

@@ -12,6 +12,6 @@ pub use inventory::{
     Budget, Custom, Inventory, Policy, Scaler, Schedule, Seen, ServiceObject, VolumeClaim,
     WeakSecret, Wrong,
 };
-pub use secret::weakness;
+pub use secret::{url_weakness, weakness};
 pub use stream::{MAX_DOCUMENT_BYTES, MAX_MANIFEST_BYTES, ManifestError, Source, read};
 pub use workload::{ClaimTemplate, Container, Selector, Workload, WorkloadKind};

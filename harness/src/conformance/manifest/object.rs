@@ -10,7 +10,7 @@ use super::inventory::{
     Budget, Custom, Inventory, Policy, Scaler, Schedule, Seen, ServiceObject, VolumeClaim,
     WeakSecret, Wrong,
 };
-use super::secret::weakness;
+use super::secret::{url_weakness, weakness};
 use super::workload::{self, Selector, WorkloadKind, claim_spec, labels};
 
 /// Labels that the cluster gives to pods, which no manifest has.
@@ -71,6 +71,7 @@ fn read(node: &Node, seen: Seen, inventory: &mut Inventory) {
     let mut problems = Vec::new();
     let mut wrong = |what: String| problems.push(what);
     let object = seen.clone();
+    pod_secrets(node, &seen, inventory);
     match seen.kind.as_str() {
         "Deployment" | "StatefulSet" | "DaemonSet" | "Pod" => {
             let kind = match seen.kind.as_str() {
@@ -79,14 +80,7 @@ fn read(node: &Node, seen: Seen, inventory: &mut Inventory) {
                 "DaemonSet" => WorkloadKind::DaemonSet,
                 _ => WorkloadKind::Pod,
             };
-            let read = workload::read(node, seen, kind, &mut wrong);
-            for (key, value) in read.containers.iter().flat_map(|c| &c.env) {
-                if let Some(why) = weakness(key, value) {
-                    let seen = read.seen.clone();
-                    inventory.weak.push(WeakSecret { seen, key: key.clone(), why });
-                }
-            }
-            inventory.workloads.push(read);
+            inventory.workloads.push(workload::read(node, seen, kind, &mut wrong));
         }
         "Service" => inventory.services.push(service(node, seen)),
         "HorizontalPodAutoscaler" => inventory.scalers.push(scaler(node, seen, &mut wrong)),
@@ -113,6 +107,44 @@ fn read(node: &Node, seen: Seen, inventory: &mut Inventory) {
         _ => {}
     }
     inventory.wrong.extend(problems.into_iter().map(|what| Wrong { seen: object.clone(), what }));
+}
+
+/// Looks into the environment and the words of every container that an object runs, those that only prepare too.
+fn pod_secrets(node: &Node, seen: &Seen, inventory: &mut Inventory) {
+    let path: &[&str] = match seen.kind.as_str() {
+        "Pod" => &["spec"],
+        "CronJob" => &["spec", "jobTemplate", "spec", "template", "spec"],
+        "Deployment"
+        | "StatefulSet"
+        | "DaemonSet"
+        | "ReplicaSet"
+        | "ReplicationController"
+        | "Job" => &["spec", "template", "spec"],
+        _ => return,
+    };
+    let Some(pod) = node.at(path) else { return };
+    let items = |node: &Node, key: &str| -> Vec<Node> {
+        node.get(key).map(Node::items).unwrap_or_default().to_vec()
+    };
+    for container in ["containers", "initContainers"].iter().flat_map(|key| items(pod, key)) {
+        for variable in items(&container, "env") {
+            let text = |key: &str| variable.get(key).and_then(Node::scalar);
+            let (Some(key), Some(value)) = (text("name"), text("value")) else { continue };
+            inventory.variables += 1;
+            let why = weakness(&key, &value).or_else(|| url_weakness(&value));
+            weak(inventory, seen, &key, why);
+        }
+        for key in ["command", "args"] {
+            for word in items(&container, key).iter().filter_map(Node::scalar) {
+                weak(inventory, seen, key, url_weakness(&word));
+            }
+        }
+    }
+}
+
+fn weak(inventory: &mut Inventory, seen: &Seen, key: &str, why: Option<String>) {
+    let made = |why| WeakSecret { seen: seen.clone(), key: key.to_owned(), why };
+    inventory.weak.extend(why.map(made));
 }
 
 fn service(node: &Node, seen: Seen) -> ServiceObject {
@@ -163,7 +195,7 @@ fn cron_job(node: &Node, seen: Seen) -> Schedule {
         let name = e.get("name").and_then(Node::scalar).unwrap_or_default().to_ascii_uppercase();
         let value = e.get("value").and_then(Node::scalar).unwrap_or_default();
         if name.contains("RETENTION") || name.contains("KEEP_DAYS") {
-            retention = retention.or_else(|| days(&value));
+            retention = retention.or_else(|| kept(&name, &value));
         }
     }
     for c in containers {
@@ -172,8 +204,11 @@ fn cron_job(node: &Node, seen: Seen) -> Schedule {
         let words: Vec<String> = words.filter_map(Node::scalar).collect();
         let text = words.join(" ");
         if let Some((_, after)) = text.split_once("retention") {
-            let after = after.trim_start_matches(|c: char| !c.is_ascii_digit() && c != ' ');
-            retention = retention.or_else(|| days(after.split_whitespace().next().unwrap_or("")));
+            // `--retention-days=30`, `--retention 30d`
+            let at = after.find([' ', '=']).unwrap_or(after.len());
+            let (name, value) = after.split_at(at);
+            let value = value.trim_start_matches([' ', '=']).split_whitespace().next();
+            retention = retention.or_else(|| kept(name, value.unwrap_or_default()));
         }
     }
     Schedule {
@@ -185,12 +220,15 @@ fn cron_job(node: &Node, seen: Seen) -> Schedule {
     }
 }
 
-/// Days in `30`, `30d` or `720h0m0s`.
+/// Days in `30` under a name that says days, or in what has a unit.
+fn kept(name: &str, value: &str) -> Option<u64> {
+    let plain = value.trim().parse::<u64>().ok();
+    plain.filter(|_| name.to_ascii_lowercase().contains("day")).or_else(|| days(value))
+}
+
+/// Days in `30d` or `720h0m0s`. A number without unit may be hours, or copies.
 fn days(text: &str) -> Option<u64> {
     let text = text.trim();
-    if let Ok(days) = text.parse::<u64>() {
-        return Some(days);
-    }
     odg_profiles::parse_duration(text).ok().map(|d| d.as_secs() / 86_400)
 }
 
@@ -208,18 +246,19 @@ fn secret(node: &Node, seen: Seen, inventory: &mut Inventory, wrong: &mut impl F
             wrong(format!("{} at line {} is not base64", entry.key, entry.place.line));
             continue;
         };
-        if let Some(why) = weakness(&entry.key, &value) {
-            let weak = WeakSecret { seen: seen.clone(), key: entry.key.clone(), why };
-            inventory.weak.push(weak);
-        }
+        let why = weakness(&entry.key, &value).or_else(|| url_weakness(&value));
+        weak(inventory, &seen, &entry.key, why);
         routes(&value, inventory);
     }
     inventory.secrets.push(seen);
 }
 
 fn config_map(node: &Node, seen: &Seen, inventory: &mut Inventory) {
+    inventory.configs += 1;
     for entry in node.get("data").map(Node::entries).unwrap_or_default() {
         let Some(text) = entry.node.text() else { continue };
+        let why = weakness(&entry.key, text).or_else(|| url_weakness(text));
+        weak(inventory, seen, &entry.key, why);
         routes(text, inventory);
         if inventory.max_connections.is_none() {
             let limit = in_configuration(text).map(|limit| (limit, seen.clone()));

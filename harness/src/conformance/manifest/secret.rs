@@ -56,9 +56,39 @@ pub fn weakness(key: &str, value: &str) -> Option<String> {
     Some(format!("it is a placeholder with `{placeholder}` in it"))
 }
 
+/// Why the password in a `scheme://user:password@host` is weak; the first that is.
+pub fn url_weakness(text: &str) -> Option<String> {
+    text.split("://").skip(1).find_map(|rest| {
+        let ends = |c: char| c.is_whitespace() || ['/', '?', '#', '"', '\'', '`', '<'].contains(&c);
+        let authority = rest.split(ends).next()?;
+        let (user, _) = authority.rsplit_once('@')?;
+        let (_, password) = user.split_once(':')?;
+        // `$(PASSWORD)` is filled in from elsewhere.
+        if password.is_empty() || password.starts_with(['$', '{', '%']) {
+            return None;
+        }
+        weakness("password", password).map(|why| format!("the password in a URL: {why}"))
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::weakness;
+    use super::{url_weakness, weakness};
+
+    #[test]
+    fn a_default_password_in_a_url_is_weak_and_a_strong_one_or_none_is_not() {
+        for text in ["postgresql://odg:postgres@db:5432/x", "a redis://:changeme@r/0 b"] {
+            assert!(url_weakness(text).is_some(), "{text}");
+        }
+        for text in [
+            "postgresql://odg:q8Xn2vLr9tYw@db/x",
+            "http://admin@h",
+            "https://h:80/a",
+            "p://a:$(P)@h",
+        ] {
+            assert_eq!(url_weakness(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn published_defaults_and_placeholders_are_weak_and_no_other_value_is_quoted() {

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use odg_profiles::values::yaml::{self, Duplicates, YamlError};
+use odg_profiles::values::yaml::{self, Aliases, Duplicates, YamlError};
 use sha2::{Digest, Sha256};
 
 use super::inventory::Inventory;
@@ -13,6 +13,11 @@ use super::inventory::Inventory;
 pub const MAX_DOCUMENT_BYTES: usize = 4 << 20;
 /// Most text of all manifests together, in bytes: fifty times what an umbrella chart of 20 parts renders to.
 pub const MAX_MANIFEST_BYTES: u64 = 32 << 20;
+
+/// Most directories in each other.
+const MAX_DIRECTORIES: u8 = 16;
+/// Most files of one directory and those in it.
+const MAX_FILES: usize = 50_000;
 
 /// Manifests that cannot be read, in one line.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +58,7 @@ pub enum ManifestError {
 /// Where manifests come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// A file, or all `.yaml`, `.yml` and `.json` files of a directory, in the order of their names.
+    /// A file, or all `.yaml`, `.yml` and `.json` files of a directory and of those in it, in the order of their names.
     Path(PathBuf),
     /// Standard input.
     Stdin,
@@ -66,7 +71,7 @@ pub enum Source {
 pub fn read(sources: &[Source]) -> Result<(Inventory, Vec<(String, String)>), ManifestError> {
     let mut inventory = Inventory::default();
     let mut hashes = Vec::new();
-    let mut left = MAX_MANIFEST_BYTES;
+    let mut left = Left { bytes: MAX_MANIFEST_BYTES, aliases: Aliases::default() };
     for source in sources {
         match source {
             Source::Stdin => {
@@ -84,9 +89,15 @@ pub fn read(sources: &[Source]) -> Result<(Inventory, Vec<(String, String)>), Ma
     Ok((inventory, hashes))
 }
 
+/// What may still be read of all manifests together.
+struct Left {
+    bytes: u64,
+    aliases: Aliases,
+}
+
 fn opened(
     file: &Path,
-    left: &mut u64,
+    left: &mut Left,
     inventory: &mut Inventory,
 ) -> Result<(String, String), ManifestError> {
     let name = file.display().to_string();
@@ -96,7 +107,7 @@ fn opened(
     };
     let meta = std::fs::metadata(file).map_err(failed)?;
     // A file that is too large is not read at all; a pipe's size is unknown until it ends.
-    if meta.is_file() && meta.len() > *left {
+    if meta.is_file() && meta.len() > left.bytes {
         return Err(too_large(&name, 1));
     }
     one(&name, std::fs::File::open(file).map_err(failed)?, left, inventory)
@@ -111,19 +122,43 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, ManifestError> {
         return Ok(vec![path.to_path_buf()]);
     }
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(failed)? {
-        let file = entry.map_err(failed)?.path();
-        let ending = file.extension().and_then(|e| e.to_str());
-        if file.is_file() && matches!(ending, Some("yaml" | "yml" | "json")) {
-            found.push(file);
-        }
-    }
+    below(path, MAX_DIRECTORIES, &mut found)?;
     if found.is_empty() {
         let why = "the directory has no .yaml, .yml or .json file".to_owned();
         return Err(ManifestError::Unreadable { file: path.display().to_string(), why });
     }
     found.sort();
     Ok(found)
+}
+
+/// Adds the manifests of a directory and of those in it. Directories behind links, and hidden ones, are passed over.
+fn below(dir: &Path, depth: u8, found: &mut Vec<PathBuf>) -> Result<(), ManifestError> {
+    let unreadable =
+        |why: String| ManifestError::Unreadable { file: dir.display().to_string(), why };
+    let failed = |e: std::io::Error| unreadable(e.to_string());
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let (path, kind) = (entry.path(), entry.file_type().map_err(failed)?);
+        if kind.is_dir() {
+            if entry.file_name().to_string_lossy().starts_with('.') {
+                continue;
+            }
+            if depth == 0 {
+                let limit = format!("it has more than {MAX_DIRECTORIES} directories in each other");
+                return Err(unreadable(limit));
+            }
+            below(&path, depth - 1, found)?;
+            continue;
+        }
+        let ending = path.extension().and_then(|e| e.to_str());
+        if matches!(ending, Some("yaml" | "yml" | "json")) && path.is_file() {
+            if found.len() >= MAX_FILES {
+                return Err(unreadable(format!("it has more than {MAX_FILES} manifests")));
+            }
+            found.push(path);
+        }
+    }
+    Ok(())
 }
 
 fn too_large(file: &str, line: u64) -> ManifestError {
@@ -137,7 +172,7 @@ fn too_large(file: &str, line: u64) -> ManifestError {
 fn one(
     name: &str,
     input: impl Read,
-    left: &mut u64,
+    left: &mut Left,
     inventory: &mut Inventory,
 ) -> Result<(String, String), ManifestError> {
     let file: Arc<str> = Arc::from(name);
@@ -149,20 +184,21 @@ fn one(
         bytes.clear();
         // One more than is left shows that there is more.
         let read = (&mut input)
-            .take(*left + 1)
+            .take(left.bytes + 1)
             .read_until(b'\n', &mut bytes)
             .map_err(|e| ManifestError::Unreadable { file: name.to_owned(), why: e.to_string() })?;
         if read == 0 {
             break;
         }
-        *left = left.checked_sub(read as u64).ok_or_else(|| too_large(name, line + 1))?;
+        let rest = left.bytes.checked_sub(read as u64);
+        left.bytes = rest.ok_or_else(|| too_large(name, line + 1))?;
         hash.update(&bytes);
         let text = std::str::from_utf8(&bytes).map_err(|_| ManifestError::Unreadable {
             file: name.to_owned(),
             why: format!("line {} is not UTF-8 text", line + 1),
         })?;
         if ends_document(text) {
-            document_read(&file, &document, before, inventory)?;
+            document_read(&file, &document, before, &mut left.aliases, inventory)?;
             document.clear();
             before = line;
             // What follows the mark on its line belongs to the next document.
@@ -179,7 +215,7 @@ fn one(
             return Err(ManifestError::TooLarge { file: name.to_owned(), line, what });
         }
     }
-    document_read(&file, &document, before, inventory)?;
+    document_read(&file, &document, before, &mut left.aliases, inventory)?;
     Ok((name.to_owned(), format!("{:x}", hash.finalize())))
 }
 
@@ -193,9 +229,10 @@ fn document_read(
     file: &Arc<str>,
     text: &str,
     before: u64,
+    aliases: &mut Aliases,
     inventory: &mut Inventory,
 ) -> Result<(), ManifestError> {
-    match yaml::parse(file, text, before, Duplicates::LastWins)? {
+    match yaml::parse(file, text, before, Duplicates::LastWins, aliases)? {
         Some(node) => super::object::add(&node, inventory, 0).map_err(|(place, what)| {
             ManifestError::NoObject { file: place.file.to_string(), line: place.line, what }
         }),

@@ -21,7 +21,7 @@ pub enum WorkloadKind {
 }
 
 /// Which pods are meant.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Selector {
     /// Labels that must be equal.
     pub labels: BTreeMap<String, String>,
@@ -183,7 +183,7 @@ pub(super) fn read(
         claims: templates.iter().map(|t| claim_template(t, wrong)).collect(),
         lost_claims: Vec::new(),
         node_labels: node_labels(pod),
-        spread: spread(pod),
+        spread: spread(pod, &labels(template.at(&["metadata", "labels"]))),
         claim_names: volumes.iter().filter_map(claim).collect(),
         seen,
     }
@@ -279,9 +279,15 @@ fn node_labels(pod: &Node) -> BTreeMap<String, Vec<String>> {
     found
 }
 
-fn spread(pod: &Node) -> Vec<(String, bool)> {
+/// Rules that spread the pods. One counts only where it means these pods: without a selector it means none.
+fn spread(pod: &Node, pod_labels: &BTreeMap<String, String>) -> Vec<(String, bool)> {
     let mut found = Vec::new();
-    for c in pod.get("topologySpreadConstraints").map(Node::items).unwrap_or_default() {
+    let own = |rule: &Node| {
+        let selector = rule.get("labelSelector");
+        selector.is_some_and(|s| Selector::read(Some(s)).matches(pod_labels))
+    };
+    let constraints = pod.get("topologySpreadConstraints").map(Node::items).unwrap_or_default();
+    for c in constraints.iter().filter(|c| own(c)) {
         let hard = c.get("whenUnsatisfiable").and_then(Node::text) != Some("ScheduleAnyway");
         found.extend(c.get("topologyKey").and_then(Node::scalar).map(|key| (key, hard)));
     }
@@ -289,12 +295,12 @@ fn spread(pod: &Node) -> Vec<(String, bool)> {
         let affinity = pod.at(&["affinity", "podAntiAffinity", kind]);
         affinity.map(Node::items).unwrap_or_default()
     };
-    for t in terms("requiredDuringSchedulingIgnoredDuringExecution") {
+    for t in terms("requiredDuringSchedulingIgnoredDuringExecution").iter().filter(|t| own(t)) {
         found.extend(t.get("topologyKey").and_then(Node::scalar).map(|key| (key, true)));
     }
     for t in terms("preferredDuringSchedulingIgnoredDuringExecution") {
-        let key = t.at(&["podAffinityTerm", "topologyKey"]).and_then(Node::scalar);
-        found.extend(key.map(|key| (key, false)));
+        let Some(term) = t.get("podAffinityTerm").filter(|term| own(term)) else { continue };
+        found.extend(term.get("topologyKey").and_then(Node::scalar).map(|key| (key, false)));
     }
     found
 }

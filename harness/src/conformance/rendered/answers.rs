@@ -80,7 +80,11 @@ impl Asked<'_> {
         match component {
             Component::Gpu => {
                 let with = |w: &&Workload| {
-                    w.containers.iter().any(|c| c.limits.gpu.is_some_and(|g| g > Quantity::ZERO))
+                    // What has no replicas takes no GPU.
+                    w.count() > 0
+                        && w.containers
+                            .iter()
+                            .any(|c| c.limits.gpu.is_some_and(|g| g > Quantity::ZERO))
                 };
                 match self.inventory.workloads.iter().find(with) {
                     Some(w) => Answer::stated(Fact::Flag(true), &w.seen),
@@ -88,20 +92,45 @@ impl Asked<'_> {
                 }
             }
             Component::MultiAz => {
-                let spread = |w: &&Workload| w.count() > 1 && w.zone_spread().is_some();
-                match self.inventory.workloads.iter().find(spread) {
-                    Some(w) => Answer::stated(Fact::Flag(true), &w.seen),
-                    None => Answer::Missing("no workload is spread over zones".to_owned()),
+                let spread = |must: bool| {
+                    let is = |w: &&Workload| w.count() > 1 && w.zone_spread() == Some(must);
+                    self.inventory.workloads.iter().find(is)
+                };
+                match (spread(true), spread(false)) {
+                    (Some(w), _) => Answer::stated(Fact::Flag(true), &w.seen),
+                    (None, Some(w)) => {
+                        unseen(&format!("{} is spread over zones only where that is easy", w.seen))
+                    }
+                    (None, None) => Answer::Missing("no workload is spread over zones".to_owned()),
                 }
             }
             _ => {
                 let found = self.identity.component(component);
-                match (found.is_empty(), self.identity.operated(component)) {
-                    (true, Some(custom)) => {
-                        unseen(&format!("an operator may make it of {custom}; observe the cluster"))
+                if found.is_empty() {
+                    if let Some(custom) = self.identity.operator(component) {
+                        return Answer::Operated { place: custom.seen.to_string() };
                     }
-                    _ => self.there(found, component.name()),
+                    if let Some(custom) = self.identity.operated(component) {
+                        return unseen(&format!(
+                            "an operator may make it of {custom}; observe the cluster"
+                        ));
+                    }
                 }
+                // A sub-chart's own database is named, since it is not the platform's.
+                let others = self.identity.bundled(component);
+                let names: Vec<&str> = others.iter().map(|w| w.seen.name.as_str()).collect();
+                let mut answer = self.there(found, component.name());
+                if !names.is_empty() {
+                    let left = format!("left over, as another part's own: {}", names.join(", "));
+                    match &mut answer {
+                        Answer::Missing(text) | Answer::Stated { note: text, .. } => {
+                            let gap = if text.is_empty() { "" } else { "; " };
+                            text.push_str(&format!("{gap}{left}"));
+                        }
+                        _ => {}
+                    }
+                }
+                answer
             }
         }
     }
@@ -239,33 +268,58 @@ impl Asked<'_> {
         }
     }
 
-    fn backup(&self, about: BackupTopic) -> Answer {
+    /// Scheduled jobs that make backups: those that run, or all where none does.
+    fn backup_jobs(&self) -> Vec<&Schedule> {
         let is_backup = |s: &&Schedule| {
-            s.seen.name.contains("backup")
+            let beside = ["cleanup", "prune", "verify", "restore", "check", "test"];
+            let named = s.seen.name.contains("backup")
                 || s.seen.kind == "Schedule"
-                || s.labels.values().any(|v| v.contains("backup"))
+                || s.labels.values().any(|v| v.contains("backup"));
+            // What tidies up after backups, or tries them, makes none.
+            named && !beside.iter().any(|word| s.seen.name.contains(word))
         };
-        let found: Vec<&Schedule> = self.inventory.schedules.iter().filter(is_backup).collect();
-        let Some(one) = found.iter().find(|s| !s.suspended).or_else(|| found.first()) else {
-            let looked =
-                format!("none of {} scheduled jobs is a backup", self.inventory.schedules.len());
-            return Answer::Missing(looked);
-        };
-        match about {
-            BackupTopic::Enabled => Answer::Stated {
-                fact: Fact::Flag(!one.suspended),
-                place: one.seen.to_string(),
-                note: if one.suspended { "it is suspended".to_owned() } else { String::new() },
-            },
-            BackupTopic::Schedule => Answer::stated(Fact::Text(one.schedule.clone()), &one.seen),
-            BackupTopic::Retention => match one.retention_days {
-                Some(days) => Answer::stated(Fact::count(days), &one.seen),
-                None => {
-                    unseen("neither its environment nor its arguments state how long they are kept")
-                }
-            },
-            BackupTopic::CrossRegion => unseen("a manifest does not show where backups go"),
+        let all: Vec<&Schedule> = self.inventory.schedules.iter().filter(is_backup).collect();
+        let running: Vec<&Schedule> = all.iter().copied().filter(|s| !s.suspended).collect();
+        if running.is_empty() { all } else { running }
+    }
+
+    /// The answer of each backup.
+    pub(super) fn backups(&self, about: BackupTopic) -> Vec<Answer> {
+        let jobs = self.backup_jobs();
+        if jobs.is_empty() {
+            let jobs = self.inventory.schedules.len();
+            return vec![Answer::Missing(format!("none of {jobs} scheduled jobs is a backup"))];
         }
+        jobs.into_iter().map(|job| of_job(job, about)).collect()
+    }
+
+    /// The answer of all backups, where they give the same one.
+    fn backup(&self, about: BackupTopic) -> Answer {
+        let mut answers = self.backups(about).into_iter();
+        let Some(first) = answers.next() else { return Answer::NotAsked };
+        let same = |other: &Answer| match (&first, other) {
+            (Answer::Stated { fact: a, .. }, Answer::Stated { fact: b, .. }) => a == b,
+            (a, b) => a == b,
+        };
+        if answers.all(|a| same(&a)) { first } else { unseen("the backups differ in it") }
+    }
+}
+
+fn of_job(job: &Schedule, about: BackupTopic) -> Answer {
+    match about {
+        BackupTopic::Enabled => Answer::Stated {
+            fact: Fact::Flag(!job.suspended),
+            place: job.seen.to_string(),
+            note: if job.suspended { "it is suspended".to_owned() } else { String::new() },
+        },
+        BackupTopic::Schedule => Answer::stated(Fact::Text(job.schedule.clone()), &job.seen),
+        BackupTopic::Retention => match job.retention_days {
+            Some(days) => Answer::stated(Fact::count(days), &job.seen),
+            None => unseen(
+                "neither its environment nor its arguments state in days or with a unit how long they are kept",
+            ),
+        },
+        BackupTopic::CrossRegion => unseen("a manifest does not show where backups go"),
     }
 }
 

@@ -7,8 +7,8 @@ mod services;
 mod wiring;
 
 use odg_profiles::values::{
-    Amounts, DEFAULT_CONNECTIONS, Declared, Demand, Fact, Lookup, POOL_OVERFLOW, POOL_SIZE,
-    PoolUse, Promise, Quantity, ServiceTopic, Topic, Values, in_configuration,
+    Amounts, BackupTopic, DEFAULT_CONNECTIONS, Declared, Demand, Fact, Lookup, POOL_OVERFLOW,
+    POOL_SIZE, PoolUse, Promise, Quantity, ServiceTopic, Silent, Topic, Values, in_configuration,
 };
 use odg_profiles::{Component, Presence, Profile};
 use odg_reports::conformance::{Finding, Level, Relation};
@@ -16,7 +16,7 @@ use odg_reports::record::Verdict;
 
 use super::compare::{Answer, finding, judge};
 use super::declared::POOLED;
-use super::manifest::{ApiState, Inventory, Workload};
+use super::manifest::{ApiState, Inventory, VolumeClaim, Workload};
 use super::requirement;
 use super::row::Row;
 use super::totals;
@@ -33,12 +33,21 @@ pub(super) fn judge_all(
 ) -> Vec<Finding> {
     let identity = Identity::of(inventory);
     let asked = answers::Asked { inventory, identity: &identity };
-    let mut found: Vec<Finding> =
-        promises.iter().filter_map(|p| judge(p, asked.answer(&p.topic), LEVEL)).collect();
+    let mut found: Vec<Finding> = Vec::new();
+    for promise in promises {
+        found.extend(match &promise.topic {
+            Topic::Backup(about @ (BackupTopic::Schedule | BackupTopic::Retention)) => {
+                let answers = asked.backups(*about).into_iter();
+                agreed(answers.filter_map(|a| judge(promise, a, LEVEL)).collect())
+            }
+            topic => judge(promise, asked.answer(topic), LEVEL),
+        });
+    }
     if let Some(values) = values {
         carried(profile, promises, values, &asked, &mut found);
     }
-    let demands: Vec<Demand> = inventory.workloads.iter().map(demand).collect();
+    let mut demands: Vec<Demand> = inventory.workloads.iter().map(demand).collect();
+    demands.extend(inventory.claims.iter().map(volume));
     found.extend(totals::totals(profile, &demands, LEVEL));
     for service in POOLED {
         if let Some(workload) = identity.named(service).first() {
@@ -48,10 +57,29 @@ pub(super) fn judge_all(
     }
     services::judge(profile, inventory, &identity, &mut found);
     security::judge(profile, inventory, &identity, values, &mut found);
-    wiring::judge(inventory, &mut found);
+    wiring::judge(inventory, &identity, &mut found);
     apis(inventory, &mut found);
     types(inventory, &mut found);
     found
+}
+
+/// One finding of those about each candidate: which of them the promise means is not known, so that they must agree.
+fn agreed(candidates: Vec<Finding>) -> Option<Finding> {
+    let first = candidates.first()?;
+    if candidates.iter().all(|f| f.verdict == first.verdict) {
+        return candidates.into_iter().next();
+    }
+    let mut made = first.clone();
+    made.verdict = Verdict::NotVerified;
+    made.relation = Relation::Contradictory;
+    let each = |f: &Finding| {
+        let found = if f.found.is_empty() { "not stated" } else { &f.found };
+        format!("{found} by {}", f.place)
+    };
+    made.found = candidates.iter().map(each).collect::<Vec<_>>().join(", ");
+    made.evidence = "which of these backups the promise means is not known".to_owned();
+    made.place.clear();
+    Some(made)
 }
 
 /// Services and stores that the profile promises, with their workloads.
@@ -121,9 +149,11 @@ fn carried(
                 found.push(made);
                 continue;
             }
-            Answer::Wrong { .. } | Answer::Off { .. } | Answer::Unseen(_) | Answer::NotAsked => {
-                continue;
-            }
+            Answer::Wrong { .. }
+            | Answer::Off { .. }
+            | Answer::Operated { .. }
+            | Answer::Unseen(_)
+            | Answer::NotAsked => continue,
         };
         let mut made = carried_finding(&topic, &want, &from);
         made.relation = relation;
@@ -171,7 +201,10 @@ fn demand(workload: &Workload) -> Demand {
             gpu: add(sum.gpu, a.gpu),
         })
     };
-    let own = workload.claims.iter().filter(|c| !c.shared);
+    let own = || workload.claims.iter().filter(|c| !c.shared);
+    let every = |of: fn(&super::manifest::Container) -> Option<Quantity>| {
+        workload.containers.iter().all(|c| of(c).is_some())
+    };
     Demand {
         what: workload.seen.name.clone(),
         place: workload.seen.place.clone(),
@@ -179,7 +212,32 @@ fn demand(workload: &Workload) -> Demand {
         most: workload.most.max(workload.count()),
         requests: sum(|c| c.requests),
         limits: sum(|c| c.limits),
-        volume: own.filter_map(|c| c.size).fold(Quantity::ZERO, Quantity::plus),
+        volume: own().filter_map(|c| c.size).fold(Quantity::ZERO, Quantity::plus),
+        silent_requests: Silent {
+            cpu: !every(|c| c.requests.cpu),
+            memory: !every(|c| c.requests.memory),
+        },
+        silent_limits: Silent {
+            cpu: !every(|c| c.limits.cpu),
+            memory: !every(|c| c.limits.memory),
+        },
+        silent_volume: !workload.lost_claims.is_empty() || own().any(|c| c.size.is_none()),
+    }
+}
+
+/// A claim that stands by itself: it is one volume, however many pods name it.
+fn volume(claim: &VolumeClaim) -> Demand {
+    Demand {
+        what: claim.seen.name.clone(),
+        place: claim.seen.place.clone(),
+        replicas: 1,
+        most: 1,
+        requests: Amounts::default(),
+        limits: Amounts::default(),
+        volume: claim.size.unwrap_or_default(),
+        silent_requests: Silent::default(),
+        silent_limits: Silent::default(),
+        silent_volume: claim.size.is_none(),
     }
 }
 

@@ -62,7 +62,10 @@ fn secrets(profile: &Profile, inventory: &Inventory, found: &mut Vec<Finding>) {
         let mut made = finding(&requirement::SECRETS, "", Row::Security, LEVEL);
         made.required = required;
         let looked = inventory.secrets.len();
-        made.found = format!("none of {looked} Secrets, nor an environment variable");
+        made.found = format!(
+            "none of {looked} Secrets, {} ConfigMaps by their keys and URLs, {} environment variables",
+            inventory.configs, inventory.variables
+        );
         if looked == 0 {
             made.verdict = Verdict::NotVerified;
             made.relation = Relation::Missing;

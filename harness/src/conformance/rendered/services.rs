@@ -130,6 +130,8 @@ fn zones(name: &str, workload: &Workload) -> Finding {
     match workload.zone_spread() {
         Some(true) => made.found = "must be spread over zones".to_owned(),
         Some(false) => {
+            made.verdict = Verdict::NotVerified;
+            made.relation = Relation::Less;
             made.found = "spread over zones where that is easy".to_owned();
             made.evidence =
                 "ScheduleAnyway or a preference: all replicas may still be in one".to_owned();

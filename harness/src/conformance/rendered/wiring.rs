@@ -1,20 +1,22 @@
 //! Whether the parts of a deployment find each other.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
 
 use odg_reports::conformance::{Finding, Relation};
 use odg_reports::record::Verdict;
 
 use super::LEVEL;
+use super::identity::Identity;
 use crate::conformance::compare::finding;
 use crate::conformance::manifest::{
-    Inventory, Seen, Selector, ServiceObject, Workload, WorkloadKind,
+    Custom, Inventory, Seen, Selector, ServiceObject, Workload, WorkloadKind,
 };
 use crate::conformance::requirement::{self, Requirement};
 use crate::conformance::row::Row;
 
-pub(super) fn judge(inventory: &Inventory, found: &mut Vec<Finding>) {
-    let pods = Pods::of(inventory);
+pub(super) fn judge(inventory: &Inventory, identity: &Identity<'_>, found: &mut Vec<Finding>) {
+    let mut pods = Pods::of(inventory);
     let mut sound = Tally::default();
     for workload in inventory.workloads.iter().filter(|w| w.kind != WorkloadKind::Pod) {
         if workload.selector != Selector::default()
@@ -32,12 +34,12 @@ pub(super) fn judge(inventory: &Inventory, found: &mut Vec<Finding>) {
         }
     }
     for service in inventory.services.iter().filter(|s| !s.external && !s.selector.is_empty()) {
-        match backends(service, &pods) {
+        match backends(service, &mut pods) {
             None => sound.services += 1,
             Some(problem) => {
                 let mut made = broken(&requirement::BACKENDS, &service.seen, problem, true);
                 // An operator makes pods that no manifest shows.
-                if !inventory.custom.is_empty() && made.found == NO_POD {
+                if made.found == NO_POD && operated(service, inventory, identity) {
                     made.verdict = Verdict::NotVerified;
                     made.evidence =
                         "an operator's object may make the pods (see files.custom)".to_owned();
@@ -49,8 +51,7 @@ pub(super) fn judge(inventory: &Inventory, found: &mut Vec<Finding>) {
     let budgets = inventory.budgets.iter().map(|b| (&b.seen, &b.selector));
     let policies = inventory.policies.iter().map(|p| (&p.seen, &p.selector));
     for (seen, selector) in budgets.chain(policies) {
-        let meant = pods.with(&seen.namespace, &selector.labels);
-        if meant.iter().any(|w| selector.matches(&w.pod_labels)) {
+        if pods.any(&seen.namespace, selector) {
             sound.idle += 1;
         } else {
             found.push(broken(&requirement::IDLE, seen, NO_POD.to_owned(), false));
@@ -74,6 +75,23 @@ pub(super) fn judge(inventory: &Inventory, found: &mut Vec<Finding>) {
 /// What is said of a selector that leads nowhere.
 const NO_POD: &str = "its selector matches no pod";
 
+/// Whether an operator may own the pods that a Service means: one of its objects bears the Service's name or a value
+/// of its selector, or is of the component that the Service is named after.
+fn operated(service: &ServiceObject, inventory: &Inventory, identity: &Identity<'_>) -> bool {
+    let here = |seen: &Seen| {
+        [&seen.namespace, &service.seen.namespace].iter().any(|n| n.is_empty())
+            || seen.namespace == service.seen.namespace
+    };
+    let owns = |c: &Custom| {
+        here(&c.seen)
+            && (c.seen.name == service.seen.name
+                || service.selector.values().any(|value| *value == c.seen.name))
+    };
+    inventory.custom.iter().any(owns)
+        || identity.operates(&service.seen.name)
+        || service.selector.values().any(|value| identity.operates(value))
+}
+
 #[derive(Default)]
 struct Tally {
     selectors: usize,
@@ -96,12 +114,22 @@ fn broken(requirement: &Requirement, seen: &Seen, problem: String, required: boo
 struct Pods<'a> {
     by_label: HashMap<(&'a str, &'a str, &'a str), Vec<&'a Workload>>,
     by_namespace: HashMap<&'a str, Vec<&'a Workload>>,
+    /// Port names behind selectors that were asked already; none where no pod is.
+    ports: HashMap<(&'a str, &'a BTreeMap<String, String>), Option<Rc<HashSet<&'a str>>>>,
+    /// Selectors of budgets and policies that were asked already.
+    asked: HashMap<(&'a str, &'a Selector), bool>,
 }
 
 impl<'a> Pods<'a> {
     fn of(inventory: &'a Inventory) -> Self {
-        let mut pods = Self { by_label: HashMap::new(), by_namespace: HashMap::new() };
-        for workload in &inventory.workloads {
+        let mut pods = Self {
+            by_label: HashMap::new(),
+            by_namespace: HashMap::new(),
+            ports: HashMap::new(),
+            asked: HashMap::new(),
+        };
+        // What has no replicas has no pods.
+        for workload in inventory.workloads.iter().filter(|w| w.count() > 0) {
             let namespace = workload.seen.namespace.as_str();
             pods.by_namespace.entry(namespace).or_default().push(workload);
             for (key, value) in &workload.pod_labels {
@@ -112,7 +140,11 @@ impl<'a> Pods<'a> {
     }
 
     /// Pods with all these labels; all of the namespace, where there are none.
-    fn with(&self, namespace: &str, labels: &'a BTreeMap<String, String>) -> Vec<&'a Workload> {
+    fn with<'b>(
+        &'b self,
+        namespace: &str,
+        labels: &'b BTreeMap<String, String>,
+    ) -> impl Iterator<Item = &'a Workload> + 'b {
         // The rarest label leaves least to look at.
         let rarest = labels
             .iter()
@@ -122,20 +154,45 @@ impl<'a> Pods<'a> {
             Some(found) => found,
             None => self.by_namespace.get(namespace),
         };
-        let wanted =
-            |w: &&Workload| labels.iter().all(|(key, value)| w.pod_labels.get(key) == Some(value));
-        candidates.into_iter().flatten().copied().filter(wanted).collect()
+        candidates.into_iter().flatten().copied().filter(move |w: &&'a Workload| {
+            labels.iter().all(|(key, value)| w.pod_labels.get(key) == Some(value))
+        })
+    }
+
+    /// Whether a selector means any pod.
+    fn any(&mut self, namespace: &'a str, selector: &'a Selector) -> bool {
+        if let Some(known) = self.asked.get(&(namespace, selector)) {
+            return *known;
+        }
+        let found = self.with(namespace, &selector.labels).any(|w| selector.matches(&w.pod_labels));
+        self.asked.insert((namespace, selector), found);
+        found
+    }
+
+    /// Names of the ports of the pods with these labels; none where there is no such pod.
+    fn ports(
+        &mut self,
+        namespace: &'a str,
+        labels: &'a BTreeMap<String, String>,
+    ) -> Option<Rc<HashSet<&'a str>>> {
+        if let Some(known) = self.ports.get(&(namespace, labels)) {
+            return known.clone();
+        }
+        let mut behind = self.with(namespace, labels).peekable();
+        let found = behind.peek().is_some().then(|| {
+            let containers = behind.flat_map(|w| &w.containers);
+            Rc::new(containers.flat_map(|c| &c.ports).map(String::as_str).collect())
+        });
+        self.ports.insert((namespace, labels), found.clone());
+        found
     }
 }
 
 /// What keeps a Service from answering.
-fn backends<'a>(service: &'a ServiceObject, pods: &Pods<'a>) -> Option<String> {
-    let behind = pods.with(&service.seen.namespace, &service.selector);
-    if behind.is_empty() {
+fn backends<'a>(service: &'a ServiceObject, pods: &mut Pods<'a>) -> Option<String> {
+    let Some(ports) = pods.ports(&service.seen.namespace, &service.selector) else {
         return Some(NO_POD.to_owned());
-    }
-    let has =
-        |port: &String| behind.iter().any(|w| w.containers.iter().any(|c| c.ports.contains(port)));
-    let lost = service.port_names.iter().find(|port| !has(port))?;
+    };
+    let lost = service.port_names.iter().find(|port| !ports.contains(port.as_str()))?;
     Some(format!("no container behind it has a port named {lost}"))
 }

@@ -238,3 +238,66 @@ fn a_placeholder_in_a_list_of_passwords_is_found_and_not_quoted() {
     let all = serde_json::to_string(&findings).unwrap();
     assert!(!all.contains("abc-change"), "{all}");
 }
+
+fn verdict_of(findings: &[Finding], requirement: &str, subject: &str) -> Verdict {
+    let is = |f: &&Finding| f.requirement == requirement && f.subject == subject;
+    findings.iter().find(is).unwrap_or_else(|| panic!("{requirement} {subject}")).verdict
+}
+
+#[test]
+fn silence_is_no_absence_until_the_chart_says_so() {
+    let silent = replaced(CHART_SMALL, "qdrant: {enabled: false}", "");
+    let findings = judge_values("small", &silent);
+    assert_eq!(verdict_of(&findings, "component.presence", "qdrant"), Verdict::NotVerified);
+    let judge = |reads: &[&str]| {
+        let material = Material {
+            values: Some(values(&silent)),
+            chart_reads: Some(reads.iter().map(|r| (*r).to_owned()).collect()),
+            ..Material::default()
+        };
+        let findings = certificate("small", &material).findings;
+        verdict_of(&findings, "component.presence", "qdrant")
+    };
+    assert_eq!(judge(&["kafka", "redis"]), Verdict::Pass);
+    assert_eq!(judge(&["kafka", "qdrant"]), Verdict::NotVerified);
+}
+
+#[test]
+fn a_volume_or_an_autoscaler_that_is_not_switched_on_keeps_nothing() {
+    let off = replaced(
+        CHART_LARGE,
+        "persistence: {enabled: true, size: 500Gi}",
+        "persistence: {enabled: false, size: 500Gi}",
+    );
+    let findings = judge_values("large", &off);
+    assert_eq!(verdict_of(&findings, "storage.size", "postgresql"), Verdict::Fail);
+    let scaled = "autoscaling: {enabled: true, minReplicas: 5, maxReplicas: 20}";
+    let open = replaced(CHART_LARGE, scaled, "autoscaling: {minReplicas: 5, maxReplicas: 20}");
+    let findings = judge_values("large", &open);
+    let bounds = |subject: &str| verdict_of(&findings, "scaling.bounds", subject);
+    assert_eq!(bounds("governance-engine max"), Verdict::NotVerified);
+    // The autoscaler's minimum is what runs.
+    let least = replaced(
+        CHART_LARGE,
+        scaled,
+        "autoscaling: {enabled: true, minReplicas: 1, maxReplicas: 20}",
+    );
+    let findings = judge_values("large", &least);
+    assert_eq!(verdict_of(&findings, "service.replicas", "governance-engine"), Verdict::Fail);
+}
+
+#[test]
+fn nested_keys_of_the_chart_are_not_said_to_be_read() {
+    let findings = judge_values("small", CHART_SMALL);
+    let unread = findings.iter().find(|f| f.requirement == "files.unread").unwrap();
+    assert_eq!((unread.verdict, unread.required), (Verdict::NotVerified, false));
+    assert!(unread.found.ends_with("nested ones are not checked"), "{}", unread.found);
+}
+
+#[test]
+fn a_zone_named_twice_is_one_and_a_gpu_may_be_quoted() {
+    let twice = replaced(PAGE_LARGE, "- us-east-1c", "- us-east-1a");
+    assert!(!broken(&judge_values("large", &twice), "zones.count").is_empty());
+    let quoted = replaced(PAGE_LARGE, "nvidia.com/gpu: 2", "nvidia.com/gpu: \"2\"");
+    assert_eq!(broken(&judge_values("large", &quoted), "service.gpu"), Vec::<String>::new());
+}

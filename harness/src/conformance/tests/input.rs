@@ -106,3 +106,30 @@ fn a_level_without_material_is_not_verified_with_what_to_give() {
         assert!(row.cells[2].reason.starts_with("no cluster was given"), "{}", row.cells[2].reason);
     }
 }
+
+#[test]
+fn directories_in_a_directory_are_read_and_links_to_directories_are_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let deep = dir.path().join("odg/templates");
+    std::fs::create_dir_all(&deep).unwrap();
+    std::fs::write(deep.join("a.yaml"), POD).unwrap();
+    std::fs::write(deep.join("note.txt"), "none").unwrap();
+    std::os::unix::fs::symlink(dir.path(), deep.join("round")).unwrap();
+    let (all, files) = read_sources(&[Source::Path(dir.path().to_path_buf())]).unwrap();
+    assert_eq!((all.objects, files.len()), (1, 1));
+}
+
+#[test]
+fn a_manifest_of_ten_thousand_lines_is_judged_whole() {
+    let mut text = String::new();
+    for at in 0..1_250 {
+        text.push_str(&format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: p{at}, labels: {{app: x}}}}\nspec: {{containers: [{{name: c, image: i}}]}}\n---\n\
+             apiVersion: v1\nkind: Service\nmetadata: {{name: s{at}}}\nspec: {{selector: {{app: x}}}}\n"
+        ));
+    }
+    assert!(text.lines().count() >= 10_000);
+    let findings = judge_manifests("small", &text);
+    let is = |f: &&Finding| f.requirement == "wiring.service" && f.subject.is_empty();
+    assert_eq!(findings.iter().find(is).unwrap().found, "1250 do");
+}

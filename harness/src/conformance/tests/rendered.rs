@@ -3,7 +3,7 @@ use crate::conformance::requirement;
 use odg_reports::conformance::Relation;
 
 /// Requirement, profile, and what breaks its manifests: text and its replacement.
-const BREAKS: [(&str, &str, &str, &str); 47] = [
+const BREAKS: [(&str, &str, &str, &str); 49] = [
     (
         "component.presence",
         "large",
@@ -70,6 +70,13 @@ const BREAKS: [(&str, &str, &str, &str); 47] = [
         "topologyKey: kubernetes.io/hostname, whenUnsatisfiable: DoNotSchedule}] # quality-gate",
     ),
     (
+        "zones.spread",
+        "large",
+        "labelSelector: {matchLabels: {app.kubernetes.io/name: quality-gate}}, topologyKey",
+        "labelSelector: {matchLabels: {app.kubernetes.io/name: other}}, topologyKey",
+    ),
+    ("totals.storage", "small", "requests: {storage: 1Gi}", "requests: {storage: 900Gi}"),
+    (
         "observability.stack",
         "large",
         "metadata: {labels: {app.kubernetes.io/name: loki}} # loki",
@@ -106,8 +113,8 @@ const BREAKS: [(&str, &str, &str, &str); 47] = [
     (
         "totals.gpu",
         "small",
-        "resources: {requests: {cpu: 50m",
-        "resources: {limits: {nvidia.com/gpu: 1}, requests: {cpu: 50m",
+        "limits: {cpu: 50m, memory: 64Mi}",
+        "limits: {cpu: 50m, memory: 64Mi, nvidia.com/gpu: 1}",
     ),
     ("connections.limit", "large", "max_connections=1000", "max_connections=500"),
     ("security.kafka", "large", "CLIENT:SASL_SSL", "CLIENT:PLAINTEXT"),
@@ -279,4 +286,129 @@ fn veleros_schedule_is_a_backup() {
         let found = findings.iter().find(|f| f.requirement == requirement).unwrap();
         assert_eq!(found.verdict, Verdict::Pass, "{found:?}");
     }
+}
+
+fn verdict_of(findings: &[Finding], requirement: &str, subject: &str) -> Verdict {
+    let is = |f: &&Finding| f.requirement == requirement && f.subject == subject;
+    findings.iter().find(is).unwrap_or_else(|| panic!("{requirement} {subject}")).verdict
+}
+
+#[test]
+fn somebody_elses_object_does_not_excuse_a_service_without_pods() {
+    let sound = stack::manifests(&profile("large"));
+    let broken = replaced(
+        &sound,
+        "selector: {app.kubernetes.io/name: redis} # svc",
+        "selector: {app.kubernetes.io/name: cache} # svc",
+    );
+    let custom = |kind: &str, name: &str| {
+        let text =
+            format!("---\napiVersion: x.example/v1\nkind: {kind}\nmetadata: {{name: {name}}}\n");
+        judge_manifests("large", &format!("{broken}{text}"))
+    };
+    let of = |findings: &[Finding]| verdict_of(findings, "wiring.service", "odg-redis");
+    assert_eq!(of(&custom("Certificate", "tls")), Verdict::Fail);
+    assert_eq!(of(&custom("Certificate", "odg-redis")), Verdict::NotVerified);
+    assert_eq!(of(&custom("RedisFailover", "x")), Verdict::NotVerified);
+}
+
+#[test]
+fn a_sub_charts_own_database_is_not_the_platforms() {
+    let sound = stack::manifests(&profile("small"));
+    let text = replaced(
+        &sound,
+        "metadata: {name: odg-postgresql, labels: {app.kubernetes.io/name: postgresql}}",
+        "metadata: {name: odg-airflow-postgresql, labels: {app.kubernetes.io/name: postgresql}}",
+    );
+    let findings = judge_manifests("small", &text);
+    let is = |f: &&Finding| f.requirement == "component.presence" && f.subject == "postgresql";
+    let found = findings.iter().find(is).unwrap();
+    assert_eq!(found.verdict, Verdict::Fail);
+    assert!(found.evidence.contains("odg-airflow-postgresql"), "{found:?}");
+}
+
+#[test]
+fn an_operators_object_of_what_must_be_absent_breaks_the_promise() {
+    let kafka =
+        "apiVersion: kafka.strimzi.io/v1beta2\nkind: Kafka\nmetadata: {name: odg}\nspec: {}\n";
+    let findings = judge_manifests("dev", kafka);
+    assert_eq!(verdict_of(&findings, "component.presence", "kafka"), Verdict::Fail);
+}
+
+#[test]
+fn a_sum_with_gaps_that_fits_is_not_verified() {
+    let sound = stack::manifests(&profile("small"));
+    let text = replaced(&sound, "resources: {limits: {cpu: 50m, memory: 64Mi}}", "resources: {}");
+    let findings = judge_manifests("small", &text);
+    for subject in ["cpu", "memory"] {
+        assert_eq!(verdict_of(&findings, "totals.requests", subject), Verdict::NotVerified);
+    }
+    let is = |f: &&Finding| f.requirement == "totals.requests" && f.subject == "cpu";
+    let found = &findings.iter().find(is).unwrap().found;
+    assert!(found.starts_with("at least ") && found.ends_with("; 1 state nothing"), "{found}");
+    let large =
+        replaced(&text, "replicas: 1 # governance-engine", "replicas: 20 # governance-engine");
+    let findings = judge_manifests("small", &large);
+    assert_eq!(verdict_of(&findings, "totals.requests", "cpu"), Verdict::Fail);
+}
+
+#[test]
+fn a_spread_that_gives_way_shows_nothing() {
+    let soft = stack::manifests(&profile("large")).replace("DoNotSchedule", "ScheduleAnyway");
+    let findings = judge_manifests("large", &soft);
+    assert_eq!(verdict_of(&findings, "zones.spread", "quality-gate"), Verdict::NotVerified);
+    assert_eq!(verdict_of(&findings, "component.presence", "multi-az"), Verdict::NotVerified);
+}
+
+#[test]
+fn default_secrets_are_found_wherever_they_are_written() {
+    let spec = |env: &str| {
+        format!(
+            "{{containers: [{{name: c, image: i}}], initContainers: [{{name: i, image: i, env: [{env}]}}]}}"
+        )
+    };
+    let url = spec("{name: DATABASE_URL, value: \"postgresql://odg:postgres@db/x\"}");
+    let password = spec("{name: DB_PASSWORD, value: minioadmin}");
+    let text = format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: a}}\nspec: {{template: {{spec: {url}}}}}\n---\n\
+         apiVersion: batch/v1\nkind: Job\nmetadata: {{name: b}}\nspec: {{template: {{spec: {password}}}}}\n---\n\
+         apiVersion: batch/v1\nkind: CronJob\nmetadata: {{name: c}}\nspec: {{jobTemplate: {{spec: {{template: {{spec: {url}}}}}}}}}\n---\n\
+         apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: d}}\ndata: {{REDIS_PASSWORD: redis, conf: \"u=redis://:changeme@r/0\"}}\n"
+    );
+    let found = broken(&judge_manifests("small", &text), "security.default-secret");
+    let expected =
+        ["a/DATABASE_URL", "b/DB_PASSWORD", "c/DATABASE_URL", "d/REDIS_PASSWORD", "d/conf"];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_retention_without_days_is_not_verified_and_every_backup_is_judged() {
+    let sound = stack::manifests(&profile("large"));
+    let hours = replaced(&sound, "RETENTION_DAYS, value: \"30\"", "RETENTION_HOURS, value: \"48\"");
+    let findings = judge_manifests("large", &hours);
+    assert_eq!(verdict_of(&findings, "backup.retention", "retention days"), Verdict::NotVerified);
+    let job = |name: &str| {
+        format!(
+            "---\napiVersion: batch/v1\nkind: CronJob\nmetadata: {{name: {name}}}\nspec: {{schedule: \"0 0 * * *\"}}\n"
+        )
+    };
+    let of = |name: &str| {
+        let findings = judge_manifests("large", &format!("{}{sound}", job(name)));
+        verdict_of(&findings, "backup.schedule", "schedule")
+    };
+    assert_eq!(of("backup-cleanup"), Verdict::Pass);
+    assert_eq!(of("a-backup"), Verdict::NotVerified);
+}
+
+#[test]
+fn what_has_no_replicas_is_no_backend_and_no_gpu() {
+    let small = stack::manifests(&profile("small"));
+    let idle = replaced(&small, "replicas: 1 # quality-gate", "replicas: 0 # quality-gate");
+    let findings = judge_manifests("small", &idle);
+    assert_eq!(verdict_of(&findings, "wiring.service", "odg-quality-gate"), Verdict::Fail);
+    let off = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: g}\nspec:\n  replicas: 0\n  template: {spec: {containers: [{name: g, resources: {limits: {nvidia.com/gpu: 1}}}]}}\n";
+    assert_eq!(
+        verdict_of(&judge_manifests("small", off), "component.presence", "gpu"),
+        Verdict::Pass
+    );
 }

@@ -5,8 +5,6 @@ use std::fmt::Write as _;
 use odg_profiles::values::{Fact, Unit};
 use odg_profiles::{Component, Presence, Profile};
 
-const ZONES: &str = "topologySpreadConstraints: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule}]";
-
 struct Pod<'a> {
     kind: &'a str,
     name: &'a str,
@@ -114,7 +112,8 @@ pub(super) fn manifests(profile: &Profile) -> String {
                 kind: "Deployment",
                 name: part,
                 replicas: 1,
-                resources: "{requests: {cpu: 50m, memory: 64Mi}}".into(),
+                resources: "{requests: {cpu: 50m, memory: 64Mi}, limits: {cpu: 50m, memory: 64Mi}}"
+                    .into(),
                 volume: None,
                 extra: "",
             },
@@ -167,13 +166,19 @@ spec:
     metadata: {labels: {app.kubernetes.io/name: reports}}
     spec:
       volumes: [{name: shared, persistentVolumeClaim: {claimName: shared}}]
-      containers: [{name: reports, image: r}]
+      containers: [{name: reports, image: r, resources: {limits: {cpu: 50m, memory: 64Mi}}}]
 ";
 
 fn pod(out: &mut String, profile: &Profile, pod: &Pod<'_>) {
     let Pod { kind, name, replicas, resources, extra, .. } = pod;
-    let spread =
-        if profile.ha.enabled { format!("\n      {ZONES} # {name}") } else { String::new() };
+    let spread = if profile.ha.enabled {
+        format!(
+            "\n      topologySpreadConstraints: [{{maxSkew: 1, labelSelector: {{matchLabels: {{app.kubernetes.io/name: {name}}}}}, \
+             topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule}}] # {name}"
+        )
+    } else {
+        String::new()
+    };
     // What belongs to the pod stands in front of the containers, what belongs to the container behind.
     let (of_pod, of_container) =
         if extra.contains("nodeSelector") { (*extra, "") } else { ("", *extra) };
