@@ -110,12 +110,15 @@ fn broken(requirement: &Requirement, seen: &Seen, problem: String, required: boo
     made
 }
 
+/// Names of the ports of some pods.
+type PortNames<'a> = Rc<HashSet<&'a str>>;
+
 /// Pods by namespace and label, so that thousands of selectors are not put to thousands of pods each.
 struct Pods<'a> {
     by_label: HashMap<(&'a str, &'a str, &'a str), Vec<&'a Workload>>,
     by_namespace: HashMap<&'a str, Vec<&'a Workload>>,
     /// Port names behind selectors that were asked already; none where no pod is.
-    ports: HashMap<(&'a str, &'a BTreeMap<String, String>), Option<Rc<HashSet<&'a str>>>>,
+    ports: HashMap<(&'a str, &'a BTreeMap<String, String>), Option<PortNames<'a>>>,
     /// Selectors of budgets and policies that were asked already.
     asked: HashMap<(&'a str, &'a Selector), bool>,
 }
