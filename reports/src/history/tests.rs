@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::record::{OperationSummary, ResourceSummary};
+use crate::record::{OperationSummary, ResourceSummary, SCHEMA_VERSION};
 use crate::stats::synthetic::normal;
 use crate::testing;
 
@@ -224,11 +224,10 @@ fn broken_foreign_and_newer_records_are_named_and_the_rest_is_shown() {
     let at = |name: &str| dir.path().join(name).join("run.json");
     let text = fs::read_to_string(at("night-000")).unwrap();
     fs::write(at("night-000"), &text[..text.len() / 2]).unwrap();
-    fs::write(
-        at("night-001"),
-        text.replace(r#""schema_version": "1.0""#, r#""schema_version": "9.0""#),
-    )
-    .unwrap();
+    let version = |of: &str| format!(r#""schema_version": "{of}""#);
+    let newer = text.replace(&version(SCHEMA_VERSION), &version("9.0"));
+    assert_ne!(newer, text);
+    fs::write(at("night-001"), newer).unwrap();
     fs::write(at("night-002"), r#"{"hello": "world"}"#).unwrap();
     fs::write(at("night-003"), "").unwrap();
     write(&dir.path().join("copies"), &night(5, 1.0, |_| {}));
