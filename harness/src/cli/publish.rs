@@ -42,7 +42,8 @@ pub(super) struct PublishArgs {
 #[command(
     after_help = "Compares every file with its checksum, every record with itself, and every page with the \
     records that it is made of.\n\n\
-    Exit codes: 0 nothing was edited · 1 something was · 2 it is no site of odg-bench"
+    Exit codes: 0 nothing was edited · 1 something was · 2 it is no site of odg-bench · 4 another \
+    version made it, so that its pages could not be made again"
 )]
 pub(super) struct VerifyArgs {
     /// Directory that `publish` wrote
@@ -77,6 +78,9 @@ pub(super) fn execute(args: &PublishArgs) -> Result<u8, Failure> {
     for broken in &published.broken {
         let _ = writeln!(text, "! {}", odg_reports::terminal::plain(&broken.why));
     }
+    for note in &published.notes {
+        let _ = writeln!(text, "! {}", odg_reports::terminal::plain(note));
+    }
     let _ = writeln!(
         text,
         "Site: {}, {} comparisons\nSHA-256 of its {SUMS}: {}",
@@ -102,27 +106,40 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<u8, Failure> {
     for problem in &checked.problems {
         let _ = writeln!(text, "{}", odg_reports::terminal::plain(problem));
     }
-    let pages = match &checked.other_version {
-        None => "pages follow from the records".to_owned(),
-        Some(version) => format!(
-            "made by odg-bench {}, so pages were not made again: check it with that version",
-            odg_reports::terminal::plain(version)
-        ),
-    };
-    let _ = match checked.problems.len() {
-        0 => writeln!(
+    let _ = match (checked.problems.len(), &checked.other_version) {
+        (0, None) => writeln!(
             text,
-            "Nothing was edited: {} files are as published; {pages}. {} of {} runs are publishable.",
+            "Nothing was edited: {} files are as published; pages follow from the records. {} of {} runs are \
+             publishable.",
             checked.unchanged, checked.publishable, checked.runs
         ),
-        n => {
+        // Checksums and records alone do not show that nothing was edited.
+        (0, Some(version)) => writeln!(
+            text,
+            "NOT FULLY CHECKED: made by odg-bench {}, so pages were not made again; check it with that version. {} \
+             files have their checksums.",
+            odg_reports::terminal::plain(version),
+            checked.unchanged
+        ),
+        (n, _) => {
             writeln!(text, "NOT AS PUBLISHED: {n} problems, {} files unchanged.", checked.unchanged)
         }
     };
+    if checked.not_judged > 0 {
+        let _ = writeln!(
+            text,
+            "{} of {} runs were recorded by another version: their verdicts were not judged again.",
+            checked.not_judged, checked.runs
+        );
+    }
     let _ = writeln!(text, "SHA-256 of its {SUMS}: {}", checked.fingerprint);
     match args.output {
         Output::Json => print_json(&checked)?,
         Output::Text => print(&text)?,
     }
-    Ok(if checked.problems.is_empty() { exit::PASS } else { exit::FAIL })
+    Ok(match (checked.problems.is_empty(), &checked.other_version) {
+        (true, None) => exit::PASS,
+        (true, Some(_)) => exit::UNCERTAIN,
+        (false, _) => exit::FAIL,
+    })
 }

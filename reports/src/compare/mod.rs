@@ -23,6 +23,7 @@ pub use aa::{FalseAlarms, false_alarms};
 pub use comparable::Mismatch;
 pub use lost::Lost;
 pub use pairs::Pairs;
+pub(crate) use render::headline;
 pub use render::{ComparePaths, render, text};
 pub use row::{Change, Metric, Row};
 pub use sample::Sample;

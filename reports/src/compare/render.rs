@@ -184,6 +184,12 @@ fn markdown(comparison: &Comparison) -> String {
     out
 }
 
+/// What a comparison comes to, as its own page says it.
+pub(crate) fn headline(comparison: &Comparison) -> String {
+    let view = View::of(comparison);
+    format!("{}: {}", view.label, view.sentence)
+}
+
 fn page(comparison: &Comparison) -> Result<String, RecordError> {
     let mut view = View::of(comparison);
     view.rows.truncate(MOST_ROWS);

@@ -20,6 +20,9 @@ pub struct Era {
     pub provider: String,
     /// Whether no other era of this profile and provider has a newer run.
     pub current: bool,
+    /// Whether its last usable run is among the newest of this profile and provider: only then can a change in it be
+    /// news. Two machines that take turns both are.
+    pub live: bool,
     /// The conditions, by name.
     pub conditions: BTreeMap<String, String>,
     /// What is other than in the era of this profile and provider that began before: `cores: 2, before 4`.
@@ -57,7 +60,7 @@ pub struct VersionChange {
 }
 
 /// Sorts runs, which are in order of time, into eras; the era with the newest run first.
-pub(super) fn eras(records: &[RunRecord], per: Per) -> Vec<Era> {
+pub(super) fn eras(records: &[RunRecord], per: Per, recent: usize) -> Vec<Era> {
     let mut eras: Vec<Era> = Vec::new();
     // The newest era of each set of conditions, and the hash of profile and load that each seed had there: of equal
     // seeds, equal profiles have equal hashes.
@@ -81,6 +84,7 @@ pub(super) fn eras(records: &[RunRecord], per: Per) -> Vec<Era> {
                     profile: record.profile.clone(),
                     provider: record.provider.clone(),
                     current: false,
+                    live: false,
                     conditions: conditions.clone(),
                     differs,
                     runs: Vec::new(),
@@ -104,7 +108,34 @@ pub(super) fn eras(records: &[RunRecord], per: Per) -> Vec<Era> {
     for era in &mut eras {
         era.current = seen.insert((era.profile.clone(), era.provider.clone()));
     }
+    let newest = among_newest(records, per, recent);
+    for era in &mut eras {
+        era.live = era.points.last().is_some_and(|p| p.runs.iter().any(|r| newest.contains(r)));
+    }
     eras
+}
+
+/// The newest `recent` usable runs, or days with such, of each profile and provider.
+fn among_newest(records: &[RunRecord], per: Per, recent: usize) -> BTreeSet<usize> {
+    let mut of_each: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
+    let mut newest = BTreeSet::new();
+    for (index, record) in records.iter().enumerate().rev().filter(|(_, r)| usable(r)) {
+        let points =
+            of_each.entry((record.profile.as_str(), record.provider.as_str())).or_default();
+        let point = match per {
+            Per::Run => index.to_string(),
+            Per::Day => day(record),
+        };
+        if points.contains(&point) || points.len() < recent {
+            points.insert(point);
+            newest.insert(index);
+        }
+    }
+    newest
+}
+
+fn day(record: &RunRecord) -> String {
+    record.started_at.chars().take(10).collect()
 }
 
 fn conditions(record: &RunRecord) -> BTreeMap<String, String> {
@@ -135,7 +166,7 @@ fn differs(eras: &[Era], record: &RunRecord, conditions: &BTreeMap<String, Strin
 fn points(runs: &[usize], records: &[RunRecord], per: Per) -> Vec<Point> {
     let mut points: Vec<Point> = Vec::new();
     for &run in runs.iter().filter(|run| usable(&records[**run])) {
-        let day: String = records[run].started_at.chars().take(10).collect();
+        let day = day(&records[run]);
         match points.last_mut() {
             Some(last) if per == Per::Day && last.day == day => last.runs.push(run),
             _ => points.push(Point { day, runs: vec![run] }),

@@ -16,6 +16,9 @@ use crate::store::{JOURNAL, RUN_JSON};
 /// Directories below the first one that are looked into.
 const DEEPEST: usize = 12;
 
+/// What is said of two records of one run that are not the same.
+pub(crate) const DIFFERS: &str = "its two records differ";
+
 /// A record that could not be used at all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Broken {
@@ -55,15 +58,16 @@ pub(crate) fn find(dir: &Path) -> Result<Found, HistoryError> {
     found.runs.sort_by(|(_, a), (_, b)| {
         a.started_at.cmp(&b.started_at).then_with(|| a.run_id.cmp(&b.run_id))
     });
-    let mut first: BTreeMap<String, String> = BTreeMap::new();
+    let mut first: BTreeMap<String, (String, RunRecord)> = BTreeMap::new();
     let twice = &mut found.twice;
     found.runs.retain(|(path, record)| match first.get(&record.run_id) {
         None => {
-            first.insert(record.run_id.clone(), below(dir, path));
+            first.insert(record.run_id.clone(), (below(dir, path), record.clone()));
             true
         }
-        Some(there) => {
-            let why = format!("run {} is in {there} too; counted once", record.run_id);
+        Some((there, one)) => {
+            let differs = if one == record { String::new() } else { format!(", and {DIFFERS}") };
+            let why = format!("run {} is in {there} too{differs}; counted once", record.run_id);
             twice.push(Broken { path: below(dir, path), why });
             false
         }

@@ -1,9 +1,11 @@
 //! What of a run is followed over time.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use crate::judge::CONFIDENCE;
-use crate::record::{LatencySummary, OperationSummary, RunRecord};
+use crate::record::{LatencySummary, OperationSummary, ResourceSummary, RunRecord};
 use crate::stats::samples_needed;
 use crate::summary::measured_s;
 use crate::{units, words};
@@ -113,15 +115,10 @@ impl Metric {
     }
 
     /// The value in a run; `None` where the run has none, or too few operations to claim it.
-    pub(super) fn of(self, record: &RunRecord, name: &str) -> Option<f64> {
+    pub(super) fn of(self, run: &Figures<'_>, name: &str) -> Option<f64> {
         let value = match self {
-            Self::Cpu => {
-                record.resources.iter().find(|r| r.component == name).map(|r| r.cpu_cores_mean)
-            }
-            _ => {
-                let operation = record.operations.iter().find(|o| o.name == name)?;
-                self.of_operation(record, operation)
-            }
+            Self::Cpu => run.resources.get(name).map(|r| r.cpu_cores_mean),
+            _ => self.of_operation(run.record, run.operations.get(name)?),
         };
         value.filter(|v| v.is_finite() && *v >= 0.0)
     }
@@ -146,6 +143,24 @@ impl Metric {
                 (ended > 0).then(|| failed as f64 / ended as f64)
             }
             Self::Cpu => None,
+        }
+    }
+}
+
+/// A record whose figures are found by name: with a search for each, many operations would take their number squared.
+pub(super) struct Figures<'a> {
+    pub(super) record: &'a RunRecord,
+    operations: HashMap<&'a str, &'a OperationSummary>,
+    resources: HashMap<&'a str, &'a ResourceSummary>,
+}
+
+impl<'a> Figures<'a> {
+    pub(super) fn of(record: &'a RunRecord) -> Self {
+        // Where an edited record has a name twice, the first counts.
+        Self {
+            record,
+            operations: record.operations.iter().rev().map(|o| (o.name.as_str(), o)).collect(),
+            resources: record.resources.iter().rev().map(|r| (r.component.as_str(), r)).collect(),
         }
     }
 }

@@ -20,13 +20,15 @@ use serde::{Deserialize, Serialize};
 pub use acknowledged::Acknowledged;
 pub use era::{Era, Point, VersionChange};
 pub use find::Broken;
-pub(crate) use find::{Found, find, read as read_record};
+pub(crate) use find::{DIFFERS, Found, find, read as read_record};
 pub use metric::{ERRORS_NOISE, Metric};
 pub(crate) use page::html;
 pub use page::{HistoryPaths, markdown, render};
 pub use series::{Change, Kind, Series};
 pub(crate) use words::class;
 pub use words::text;
+
+use metric::Figures;
 
 use crate::compare::NOISE;
 use crate::error::RecordError;
@@ -149,6 +151,8 @@ pub struct History {
     pub twice: Vec<Broken>,
     /// Lines of the acknowledgements that name no change.
     pub unmatched: Vec<String>,
+    /// Operations and components that are not followed, since their era has too many.
+    pub not_followed: usize,
 }
 
 impl History {
@@ -170,16 +174,17 @@ impl History {
 
     pub(crate) fn of(found: Found, options: &Options) -> Self {
         let records: Vec<RunRecord> = found.runs.into_iter().map(|(_, record)| record).collect();
-        let mut eras = era::eras(&records, options.per);
-        let names: Vec<Vec<(String, Metric)>> =
-            eras.iter().map(|era| series::names(era, &records)).collect();
+        let mut eras = era::eras(&records, options.per, options.recent);
+        let figures: Vec<Figures<'_>> = records.iter().map(Figures::of).collect();
+        let (names, left_out): (Vec<_>, Vec<usize>) =
+            eras.iter().map(|era| series::names(era, &figures)).unzip();
         let mut all: Vec<Vec<Series>> = eras
             .iter()
             .zip(&names)
             .map(|(era, names)| {
                 names
                     .iter()
-                    .map(|(name, metric)| Series::of(era, &records, name, *metric))
+                    .map(|(name, metric)| Series::of(era, &figures, name, *metric))
                     .collect()
             })
             .collect();
@@ -201,6 +206,7 @@ impl History {
             broken: found.broken,
             twice: found.twice,
             unmatched,
+            not_followed: left_out.iter().sum(),
         }
     }
 
@@ -220,6 +226,11 @@ impl History {
     /// Changes that raise an alarm: for the worse, recent, neither repaired since nor acknowledged.
     pub fn alarms(&self) -> impl Iterator<Item = (&Era, &Series, &Change)> {
         self.changes().into_iter().filter(|(_, _, change)| change.alarm)
+    }
+
+    /// Changes for the worse that are neither repaired nor acknowledged, however long ago they began.
+    pub fn open(&self) -> impl Iterator<Item = (&Era, &Series, &Change)> {
+        self.changes().into_iter().filter(|(_, _, change)| change.open)
     }
 
     /// Runs that are not part of the trends.

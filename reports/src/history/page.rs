@@ -64,7 +64,14 @@ pub(crate) fn html(history: &History) -> Result<String, RecordError> {
         .map(|(i, era)| if i < MOST_DRAWN { charts(history, era) } else { Ok(Vec::new()) })
         .collect::<Result<Vec<_>, _>>()?;
     let left_out = history.eras.len().saturating_sub(MOST_DRAWN);
+    let undrawn: Vec<usize> = history
+        .eras
+        .iter()
+        .zip(&charts)
+        .map(|(era, drawn)| worth_drawing(era).count().saturating_sub(drawn.len()))
+        .collect();
     let values = minijinja::context! {
+        undrawn => undrawn,
         p => Value::from(Serde(View::of(history))),
         charts => Value::from(Serde(charts)),
         left_out => left_out,
@@ -78,11 +85,14 @@ pub(crate) fn html(history: &History) -> Result<String, RecordError> {
 }
 
 fn charts(history: &History, era: &Era) -> Result<Vec<Chart>, RecordError> {
+    let drawn = worth_drawing(era).take(MOST_SERIES).enumerate();
+    drawn.map(|(i, s)| chart(history, era, s, i)).collect()
+}
+
+fn worth_drawing(era: &Era) -> impl Iterator<Item = &Series> {
     let worth = era.series.iter().filter(|s| s.values.iter().flatten().count() > 1);
     // No errors in any run is said once in the verdicts, not in a chart for each operation.
-    let worth =
-        worth.filter(|s| s.metric != Metric::Errors || s.values.iter().flatten().any(|v| *v > 0.0));
-    worth.take(MOST_SERIES).enumerate().map(|(i, s)| chart(history, era, s, i)).collect()
+    worth.filter(|s| s.metric != Metric::Errors || s.values.iter().flatten().any(|v| *v > 0.0))
 }
 
 fn chart(

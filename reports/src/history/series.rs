@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::metric::Figures;
 use super::{Era, LEVEL, Metric, Options};
 use crate::record::RunRecord;
 use crate::stats::{SHORTEST, steps};
@@ -18,6 +19,8 @@ pub enum Kind {
     Improvement,
     /// Not by chance, and within the noise threshold.
     Small,
+    /// Within the noise threshold by itself, and beyond it together with the changes since the level was best.
+    Creep,
 }
 
 impl Kind {
@@ -28,6 +31,7 @@ impl Kind {
             Self::Regression => "REGRESSION",
             Self::Improvement => "improvement",
             Self::Small => "small change",
+            Self::Creep => "CREEP",
         }
     }
 }
@@ -45,7 +49,7 @@ pub struct Change {
     pub point: usize,
     /// Points from there to the era's end.
     pub points: usize,
-    /// Level before, in the metric's unit.
+    /// Level before, in the metric's unit; of a creep the best level of the era since the last acknowledged change.
     pub before: f64,
     /// Level after.
     pub after: f64,
@@ -61,7 +65,10 @@ pub struct Change {
     pub repaired: bool,
     /// Whether people know of it.
     pub acknowledged: bool,
-    /// Whether it raises an alarm.
+    /// Whether it is for the worse and still there, not known to people, and of a metric that raises alarms; however
+    /// long ago it began.
+    pub open: bool,
+    /// Whether it raises an alarm: it is open, and new.
     pub alarm: bool,
 }
 
@@ -78,21 +85,37 @@ pub struct Series {
     pub changes: Vec<Change>,
 }
 
-/// What can be followed in an era: operations in the order of its newest run, then components.
-pub(super) fn names(era: &Era, records: &[RunRecord]) -> Vec<(String, Metric)> {
+/// Operations, and components, that are followed in an era. A page of more could not be read, and each series more
+/// asks the others to be surer.
+pub(super) const MOST_FOLLOWED: usize = 1_000;
+
+/// What can be followed in an era: operations in the order of its newest run, then components; and how many
+/// operations and components are left out.
+pub(super) fn names(era: &Era, records: &[Figures<'_>]) -> (Vec<(String, Metric)>, usize) {
     let used = || era.points.iter().rev().flat_map(|p| &p.runs).map(|i| &records[*i]);
     let mut seen = BTreeSet::new();
     let mut names = Vec::new();
-    for operation in used().flat_map(|r| &r.operations) {
-        if seen.insert(operation.name.as_str()) {
-            names.extend(Metric::OF_OPERATIONS.map(|metric| (operation.name.clone(), metric)));
+    let mut left_out = 0;
+    for operation in used().flat_map(|r| &r.record.operations) {
+        if !seen.insert(operation.name.as_str()) {
+            continue;
         }
+        if seen.len() > MOST_FOLLOWED {
+            left_out += 1;
+            continue;
+        }
+        names.extend(Metric::OF_OPERATIONS.map(|metric| (operation.name.clone(), metric)));
     }
     let mut seen = BTreeSet::new();
-    for resource in used().flat_map(|r| &r.resources) {
-        if seen.insert(resource.component.as_str()) {
-            names.push((resource.component.clone(), Metric::Cpu));
+    for resource in used().flat_map(|r| &r.record.resources) {
+        if !seen.insert(resource.component.as_str()) {
+            continue;
         }
+        if seen.len() > MOST_FOLLOWED {
+            left_out += 1;
+            continue;
+        }
+        names.push((resource.component.clone(), Metric::Cpu));
     }
     // p95 stands in where p99 cannot be claimed, and says nothing beside it.
     let claimed = |name: &str| used().any(|r| Metric::P99.of(r, name).is_some());
@@ -101,11 +124,11 @@ pub(super) fn names(era: &Era, records: &[RunRecord]) -> Vec<(String, Metric)> {
         Metric::P99 => claimed(name),
         _ => true,
     });
-    names
+    (names, left_out)
 }
 
 impl Series {
-    pub(super) fn of(era: &Era, records: &[RunRecord], name: &str, metric: Metric) -> Self {
+    pub(super) fn of(era: &Era, records: &[Figures<'_>], name: &str, metric: Metric) -> Self {
         let value = |runs: &[usize]| {
             let mut values: Vec<f64> =
                 runs.iter().filter_map(|run| metric.of(&records[*run], name)).collect();
@@ -153,7 +176,8 @@ impl Series {
                 let repaired = now.is_none_or(|now| self.metric.worse_by(before, now) <= threshold);
                 let points = era.points.len() - point;
                 let acknowledged = options.acknowledged.knows(era, records, self, point);
-                let open = kind == Kind::Regression && !repaired && !acknowledged;
+                let open =
+                    kind == Kind::Regression && !repaired && !acknowledged && self.metric.alarms();
                 let first = |point: usize| &records[era.points[point].runs[0]];
                 let last = |point: usize| {
                     let runs = &era.points[point].runs;
@@ -178,10 +202,37 @@ impl Series {
                         .collect(),
                     repaired: kind == Kind::Regression && repaired,
                     acknowledged,
-                    alarm: open && self.metric.alarms() && era.current && points <= options.recent,
+                    open,
+                    alarm: open && era.live && points <= options.recent,
                 }
             })
             .collect();
+        self.look_for_creep(era, options, threshold);
+    }
+
+    /// Many small changes for the worse are a large one: the last level is held against the best one of the era since
+    /// the last change that people know of.
+    fn look_for_creep(&mut self, era: &Era, options: &Options, threshold: f64) {
+        let metric = self.metric;
+        let known = self.changes.iter().rposition(|c| c.acknowledged);
+        let since = known.map_or(0, |at| at + 1);
+        let Some((last, earlier)) =
+            self.changes.get_mut(since..).and_then(<[Change]>::split_last_mut)
+        else {
+            return;
+        };
+        // Levels before each change since then, the last one's included.
+        let levels = earlier.iter().map(|c| c.before).chain([last.before]);
+        let best = levels.reduce(|a, b| if metric.worse_by(a, b) < 0.0 { b } else { a });
+        let Some(best) = best else { return };
+        let worse_by = metric.worse_by(best, last.after);
+        if last.kind != Kind::Small || last.worse_by <= 0.0 || worse_by <= threshold {
+            return;
+        }
+        last.kind = Kind::Creep;
+        (last.before, last.worse_by) = (best, worse_by);
+        last.open = metric.alarms();
+        last.alarm = last.open && era.live && last.points <= options.recent;
     }
 
     /// The level at each point, where levels were looked for.

@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::record::{OperationSummary, ResourceSummary};
+use crate::record::{OperationSummary, ResourceSummary, SCHEMA_VERSION};
 use crate::stats::synthetic::normal;
 use crate::testing;
 
@@ -224,11 +224,10 @@ fn broken_foreign_and_newer_records_are_named_and_the_rest_is_shown() {
     let at = |name: &str| dir.path().join(name).join("run.json");
     let text = fs::read_to_string(at("night-000")).unwrap();
     fs::write(at("night-000"), &text[..text.len() / 2]).unwrap();
-    fs::write(
-        at("night-001"),
-        text.replace(r#""schema_version": "1.0""#, r#""schema_version": "9.0""#),
-    )
-    .unwrap();
+    let version = |of: &str| format!(r#""schema_version": "{of}""#);
+    let newer = text.replace(&version(SCHEMA_VERSION), &version("9.0"));
+    assert_ne!(newer, text);
+    fs::write(at("night-001"), newer).unwrap();
     fs::write(at("night-002"), r#"{"hello": "world"}"#).unwrap();
     fs::write(at("night-003"), "").unwrap();
     write(&dir.path().join("copies"), &night(5, 1.0, |_| {}));
@@ -291,4 +290,63 @@ fn a_year_of_records_is_read_and_drawn_and_its_page_holds_the_table_of_each_char
             || page.matches("http://").count()
                 == page.matches("http://www.w3.org/2000/svg").count()
     );
+}
+
+#[test]
+fn a_regression_stays_an_alarm_beside_a_run_of_other_conditions_and_never_passes_while_it_is_open()
+{
+    let dir = nights(40, |n| if n >= 33 { 1.3 } else { 1.0 });
+    assert_eq!(read(dir.path()).alarms().count(), 2);
+    write(dir.path(), &night(40, 1.0, |r| r.host.cores = 4));
+    let history = read(dir.path());
+    assert!(history.eras[0].current && history.eras[1].live && !history.eras[1].current);
+    assert_eq!(history.alarms().count(), 2, "one night on another machine silences nothing");
+    write(
+        dir.path(),
+        &night(41, 1.0, |r| {
+            r.host.cores = 8;
+            r.verdict = Verdict::Invalid;
+        }),
+    );
+    assert_eq!(read(dir.path()).alarms().count(), 2, "nor does one that proves nothing");
+    // Gone with its machine, it is no news, and no pass either.
+    (42..62).for_each(|n| write(dir.path(), &night(n, 1.0, |r| r.host.cores = 4)));
+    let history = read(dir.path());
+    assert_eq!((history.alarms().count(), history.open().count()), (0, 2));
+    assert!(text(&history).starts_with("OLD REGRESSION OPEN"), "{}", text(&history));
+}
+
+#[test]
+fn many_small_changes_for_the_worse_raise_an_alarm_until_one_is_acknowledged() {
+    let dir = nights(102, |n| 1.04f64.powi(n as i32 / 30));
+    let options = Options { noise: 0.06, ..Options::default() };
+    let history = History::read(dir.path(), &options).unwrap();
+    let alarms: Vec<_> = history.alarms().map(|(_, _, change)| change.clone()).collect();
+    assert!(!alarms.is_empty(), "{:?}", history.changes());
+    for change in &alarms {
+        assert_eq!(change.kind, Kind::Creep);
+        assert!((change.worse_by - 0.125).abs() < 0.04, "{change:?}");
+    }
+    let file = dir.path().join("known");
+    fs::write(&file, format!("{}\n", alarms[0].run_id)).unwrap();
+    let acknowledged = Acknowledged::read(&file).unwrap();
+    let history = History::read(dir.path(), &Options { acknowledged, ..options }).unwrap();
+    assert_eq!((history.alarms().count(), history.open().count()), (0, 0));
+}
+
+#[test]
+fn of_very_many_operations_the_first_are_followed_and_the_page_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    for n in 0..3 {
+        let record = night(n, 1.0, |r| {
+            let one = r.operations[0].clone();
+            let numbered = |i: usize| OperationSummary { name: format!("op{i:05}"), ..one.clone() };
+            r.operations = (0..1_100).map(numbered).collect();
+        });
+        write(dir.path(), &record);
+    }
+    let history = read(dir.path());
+    assert_eq!(history.not_followed, 100);
+    assert!(text(&history).contains("100 operations and components are not followed"));
+    assert!(html(&history).unwrap().contains("more series of this era are not drawn"));
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::series::MOST_FOLLOWED;
 use super::{Change, Era, History, Kind, Per, Series, verdicts};
 use crate::escape;
 use crate::record::{RunState, Verdict};
@@ -18,7 +19,8 @@ const MOST_LINES: usize = 40;
 pub(super) const METHOD: &str = "A change is a level that lasts three points or more and differs from the one before, \
     by Student's t on robust, autocorrelation-corrected noise, with a p-value under 5 % after correction for every place \
     at which any series of this page could have changed. It is a regression where it is worse by more than the noise \
-    threshold. Runs of other conditions are never compared; INVALID and interrupted runs are shown and not used. \
+    threshold, by itself or (creep) with the changes since the best level. The 5 % hold for noise that is about normal; \
+    with spikes (a slow night in ten) false alarms come more often. Runs of other conditions are never compared; INVALID and interrupted runs are shown and not used. \
     Operations count where there are enough of them to claim the percentile at 99 % confidence. More in docs/history.md.";
 
 /// The words and classes of a history.
@@ -89,9 +91,11 @@ impl View {
     pub(super) fn of(history: &History) -> Self {
         let alarms = history.alarms().count();
         let enough = history.searched > 0;
-        let (label, class) = match (alarms, enough) {
-            (0, false) => ("TOO FEW RUNS", "open"),
-            (0, true) => ("NO NEW REGRESSION", "pass"),
+        let (label, class) = match (alarms, history.open().count(), enough) {
+            (0, _, false) => ("TOO FEW RUNS", "open"),
+            (0, 0, true) => ("NO NEW REGRESSION", "pass"),
+            // What nobody repaired or acknowledged does not pass by growing old.
+            (0, _, true) => ("OLD REGRESSION OPEN", "open"),
             _ => ("REGRESSION", "fail"),
         };
         let changes = history.changes();
@@ -114,19 +118,19 @@ impl View {
 impl ChangeView {
     fn of(history: &History, (era, series, change): (&Era, &Series, &Change)) -> Self {
         let state = match change {
-            _ if change.kind != Kind::Regression => String::new(),
+            _ if !matches!(change.kind, Kind::Regression | Kind::Creep) => String::new(),
             c if c.alarm => format!("new: within the last {} points", history.recent),
             c if c.repaired => "repaired since".into(),
             c if c.acknowledged => "acknowledged".into(),
             _ if !series.metric.alarms() => "raises no alarm".into(),
-            _ if !era.current => "of an earlier era".into(),
+            _ if !era.live => "of an earlier era".into(),
             c => format!("{} points ago", c.points),
         };
         Self {
             label: change.kind.label(),
             class: match (change.kind, change.alarm) {
-                (Kind::Regression, true) => "fail",
-                (Kind::Regression, false) => "open",
+                (Kind::Regression | Kind::Creep, true) => "fail",
+                (Kind::Regression | Kind::Creep, false) => "open",
                 (Kind::Improvement, _) => "pass",
                 (Kind::Small, _) => "unseen",
             },
@@ -181,7 +185,7 @@ impl EraView {
         Self {
             name: name(era),
             span: format!("{}, {span}", plural(runs.len(), "run", "runs")),
-            current: era.current,
+            current: era.current || era.live,
             marks: runs.last().map_or_else(Vec::new, |r| r.marks.clone()),
             differs: era.differs.clone(),
             versions: era
@@ -233,7 +237,13 @@ fn sentence(history: &History) -> String {
             "No series is long enough yet to look for changes in: six points of equal conditions are the least"
                 .to_owned()
         }
-        [] => format!("No regression began within the last {} {what}", history.recent),
+        [] => {
+            let none = format!("No regression began within the last {} {what}", history.recent);
+            match history.open().count() {
+                0 => none,
+                n => format!("{none}, but {} from before", plural(n, "is open", "are open")),
+            }
+        }
         some => {
             let (_, series, change) = some[some.len() - 1];
             let first = format!("{} {}", series.name, series.metric.label());
@@ -270,6 +280,17 @@ fn notes(history: &History) -> Vec<String> {
         if list.len() > MOST_ROWS {
             notes.push(format!("{} more {what}.", list.len() - MOST_ROWS));
         }
+    }
+    if history.not_followed > 0 {
+        notes.push(format!(
+            "{} not followed: an era's first {} of each are.",
+            plural(
+                history.not_followed,
+                "operation or component is",
+                "operations and components are"
+            ),
+            units::count(MOST_FOLLOWED as u64)
+        ));
     }
     for line in history.unmatched.iter().take(MOST_ROWS) {
         notes.push(format!("Acknowledged, and no change of this history: {line}"));

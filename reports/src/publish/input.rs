@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::manifest::RunEntry;
 use super::{PublishError, agree, rules, secrets};
@@ -10,7 +10,7 @@ use crate::compare::comparable::{may_differ, must_be_equal};
 use crate::error::RecordError;
 use crate::history::{self, Broken};
 use crate::read::Run;
-use crate::record::{RunRecord, RunState};
+use crate::record::{RunRecord, RunState, Verdict};
 use crate::store::{JOURNAL, LATENCY_LOG, RUN_JSON, SERIES};
 
 /// The files that are the record; every page follows from them.
@@ -23,6 +23,8 @@ pub(super) struct Inputs {
     /// Newest first.
     pub(super) runs: Vec<SiteRun>,
     pub(super) broken: Vec<Broken>,
+    /// What else a reader must know, a line each.
+    pub(super) notes: Vec<String>,
 }
 
 /// A run of a site.
@@ -31,6 +33,8 @@ pub(super) struct SiteRun {
     pub(super) source: PathBuf,
     pub(super) record: RunRecord,
     pub(super) entry: RunEntry,
+    /// What its files say against it, once they were looked through.
+    pub(super) against: Vec<String>,
 }
 
 /// Conditions and versions: runs that agree in them are repeats of each other.
@@ -42,20 +46,27 @@ pub(super) fn kind(record: &RunRecord) -> (BTreeMap<String, String>, BTreeMap<St
 
 /// Finds and reads the runs.
 pub(super) fn read(inputs: &[PathBuf]) -> Result<Inputs, PublishError> {
-    let (mut found, mut broken) = (Vec::new(), Vec::new());
-    let mut seen = BTreeSet::new();
-    for input in inputs {
+    let (mut found, mut broken) = (Vec::<(PathBuf, RunRecord, String)>::new(), Vec::new());
+    let mut notes = Vec::new();
+    let mut seen = BTreeMap::new();
+    for (input, side) in inputs.iter().zip(sides(inputs)) {
         let here = history::find(input)?;
-        let alone = input.join(RUN_JSON).exists() || input.join(JOURNAL).exists();
-        let side = match input.file_name() {
-            Some(name) if !alone => name.to_string_lossy().into_owned(),
-            _ => String::new(),
-        };
         broken.extend(here.broken);
+        let differing = here.twice.into_iter().filter(|b| b.why.contains(history::DIFFERS));
+        notes.extend(differing.map(|b| b.why));
         for (source, record) in here.runs {
             // A run that is named twice is published once.
-            if seen.insert(record.run_id.clone()) {
-                found.push((source, record, side.clone()));
+            match seen.get(&record.run_id) {
+                None => {
+                    seen.insert(record.run_id.clone(), found.len());
+                    found.push((source, record, side.clone()));
+                }
+                Some(&first) if found[first].1 != record => notes.push(format!(
+                    "run {} was named twice, and {}; the first is published",
+                    record.run_id,
+                    history::DIFFERS
+                )),
+                Some(_) => {}
             }
         }
     }
@@ -63,28 +74,84 @@ pub(super) fn read(inputs: &[PathBuf]) -> Result<Inputs, PublishError> {
         b.started_at.cmp(&a.started_at).then_with(|| b.run_id.cmp(&a.run_id))
     });
     let mut places = BTreeSet::new();
-    let mut runs: Vec<SiteRun> = found
+    let runs: Vec<SiteRun> = found
         .into_iter()
         .map(|(source, record, side)| {
             let place = place(&record.run_id, &mut places);
             let entry = RunEntry::new(&record, place, side);
-            SiteRun { source, record, entry }
+            SiteRun { source, record, entry, against: Vec::new() }
         })
         .collect();
-    judge(&mut runs);
-    Ok(Inputs { runs, broken })
+    Ok(Inputs { runs, broken, notes })
 }
 
-/// Notes for each run what it may not be published as, as far as its record alone says.
+/// A name for each input's side: as much of the end of its path as tells it from the others, and none for a run alone.
+fn sides(inputs: &[PathBuf]) -> Vec<String> {
+    let parts = |path: &PathBuf| -> Vec<String> {
+        let names = path.components().filter_map(|part| match part {
+            Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
+            _ => None,
+        });
+        names.collect()
+    };
+    let all: Vec<Vec<String>> = inputs.iter().map(parts).collect();
+    let end = |of: &[String], n: usize| of[of.len().saturating_sub(n)..].join("/");
+    let name = |(input, own): (&PathBuf, &Vec<String>)| {
+        if input.join(RUN_JSON).exists() || input.join(JOURNAL).exists() {
+            return String::new();
+        }
+        let mut n = 1;
+        while n < own.len() && all.iter().any(|other| other != own && end(other, n) == end(own, n))
+        {
+            n += 1;
+        }
+        end(own, n)
+    };
+    inputs.iter().zip(&all).map(name).collect()
+}
+
+/// Notes for each run what it may not be published as; its files were looked through before.
 pub(super) fn judge(runs: &mut [SiteRun]) {
+    let groups = groups(runs);
+    // Only what shows something, and does not contradict itself, says how much runs differ.
+    let counts = |run: &SiteRun| {
+        let shown = matches!(run.record.verdict, Verdict::Pass | Verdict::Fail);
+        run.record.state == RunState::Complete && shown && run.against.is_empty()
+    };
     let mut repeats = BTreeMap::new();
-    for run in runs.iter().filter(|run| run.record.state == RunState::Complete) {
-        *repeats.entry(kind(&run.record)).or_insert(0) += 1;
+    for (_, group) in runs.iter().zip(&groups).filter(|(run, _)| counts(run)) {
+        *repeats.entry(*group).or_insert(0) += 1;
     }
-    for run in runs {
-        let repeats = repeats.get(&kind(&run.record)).copied().unwrap_or(1);
+    for (run, group) in runs.iter_mut().zip(&groups) {
+        let repeats = repeats.get(group).copied().unwrap_or(0);
         run.entry.violations = rules::violations(&run.record, repeats);
+        run.entry.violations.extend(run.against.iter().cloned());
     }
+}
+
+/// The number of each run's group: equal conditions and versions, and of equal seeds the same hash of profile and load.
+fn groups(runs: &[SiteRun]) -> Vec<usize> {
+    let mut groups = vec![0; runs.len()];
+    let mut count = 0;
+    let mut known: BTreeMap<_, Vec<(usize, BTreeMap<u64, &str>)>> = BTreeMap::new();
+    // Oldest first: what comes later with another hash is the newcomer.
+    for (run, own) in runs.iter().zip(&mut groups).rev() {
+        let (seed, hash) = (run.record.config.seed, run.record.config.hash.as_str());
+        let alike = known.entry(kind(&run.record)).or_default();
+        let fits = alike.iter_mut().find(|(_, seen)| seen.get(&seed).is_none_or(|h| *h == hash));
+        match fits {
+            Some((group, seen)) => {
+                seen.insert(seed, hash);
+                *own = *group;
+            }
+            None => {
+                alike.push((count, BTreeMap::from([(seed, hash)])));
+                *own = count;
+                count += 1;
+            }
+        }
+    }
+    groups
 }
 
 /// The directory of a run in the site: letters, digits, dots, hyphens and underscores only, and no other run's.
@@ -126,9 +193,9 @@ impl SiteRun {
     /// Notes what the files of the record say against each other, and what is missing of them.
     pub(super) fn look_closer(&mut self) -> Result<(), PublishError> {
         let run = Run::open(&self.source)?;
-        self.entry.violations.extend(run.notes.iter().map(|note| format!("of its files: {note}")));
+        self.against = run.notes.iter().map(|note| format!("of its files: {note}")).collect();
         let against = agree::contradictions(&run).into_iter();
-        self.entry.violations.extend(against.map(|what| format!("{}{what}", agree::CONTRADICTS)));
+        self.against.extend(against.map(|what| format!("{}{what}", agree::CONTRADICTS)));
         Ok(())
     }
 }
@@ -136,6 +203,17 @@ impl SiteRun {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sides_are_named_by_as_much_of_their_paths_as_tells_them_apart() {
+        let named = |paths: &[&str]| sides(&paths.iter().map(PathBuf::from).collect::<Vec<_>>());
+        assert_eq!(named(&["runs/before", "runs/after/"]), ["before", "after"]);
+        assert_eq!(
+            named(&["/n/01/dev", "/n/01/small", "/n/02/dev"]),
+            ["01/dev", "small", "02/dev"]
+        );
+        assert_eq!(named(&["dev", "x/dev", "."]), ["dev", "x/dev", ""]);
+    }
 
     #[test]
     fn a_hostile_run_id_stays_inside_the_site_and_takes_nobodys_place() {

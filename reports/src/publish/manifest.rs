@@ -29,7 +29,8 @@ pub(super) struct Manifest {
     pub(super) schema_version: String,
     pub(super) history: history::Options,
     pub(super) runs: Vec<RunEntry>,
-    /// Records that could not be read, in one line each, without the paths of the machine.
+    /// Records that could not be read, and runs with two records that differ, in one line each, without the paths of
+    /// the machine.
     pub(super) broken: Vec<String>,
 }
 
@@ -67,14 +68,20 @@ impl RunEntry {
 }
 
 impl Manifest {
-    pub(super) fn of(runs: &[SiteRun], history: &history::Options, broken: &[Broken]) -> Self {
+    pub(super) fn of(
+        runs: &[SiteRun],
+        history: &history::Options,
+        broken: &[Broken],
+        notes: &[String],
+    ) -> Self {
+        let unread = broken.iter().map(|b| format!("{} could not be read", b.path));
         Self {
             site: SITE.to_owned(),
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             schema_version: SCHEMA_VERSION.to_owned(),
             history: history.clone(),
             runs: runs.iter().map(|run| run.entry.clone()).collect(),
-            broken: broken.iter().map(|b| format!("{} could not be read", b.path)).collect(),
+            broken: unread.chain(notes.iter().cloned()).collect(),
         }
     }
 

@@ -99,6 +99,8 @@ pub struct Published {
     pub comparisons: usize,
     /// Records that could not be read.
     pub broken: Vec<Broken>,
+    /// What else a reader must know: runs that were there twice, with records that differ.
+    pub notes: Vec<String>,
     /// SHA-256 of the list of checksums: names the whole site.
     pub fingerprint: String,
 }
@@ -113,7 +115,7 @@ pub fn publish(
     out: &Path,
     options: &Options,
 ) -> Result<Published, PublishError> {
-    let input::Inputs { mut runs, broken } = input::read(inputs)?;
+    let input::Inputs { mut runs, broken, notes } = input::read(inputs)?;
     if runs.is_empty() {
         return Err(PublishError::NoRuns(broken));
     }
@@ -122,6 +124,7 @@ pub fn publish(
     for run in &mut runs {
         run.copy_to(staging.path())?;
     }
+    input::judge(&mut runs);
     if options.strict {
         let refused = |r: &RunEntry| {
             let why = || format!("{}: {}", r.run_id, rules::some(&r.violations, 12).join(", "));
@@ -130,12 +133,13 @@ pub fn publish(
         };
         let mut why: Vec<String> = runs.iter().filter_map(|run| refused(&run.entry)).collect();
         why.extend(broken.iter().map(|b| b.why.clone()));
+        why.extend(notes.iter().map(|note| escape::terminal(note)));
         if !why.is_empty() {
             return Err(PublishError::Refused(why));
         }
     }
     manifest::hash_records(&mut runs)?;
-    let manifest = manifest::Manifest::of(&runs, &options.history, &broken);
+    let manifest = manifest::Manifest::of(&runs, &options.history, &broken, &notes);
     let root = staging.path();
     let comparisons = pages::all(&manifest, &runs, root, &mut |place, content| {
         write(&root.join(place), content)
@@ -143,7 +147,7 @@ pub fn publish(
     let fingerprint = manifest::write_sums(root)?;
     staging.take_the_place_of(out)?;
     let runs = runs.into_iter().map(|run| run.entry).collect();
-    Ok(Published { site: out.to_path_buf(), runs, comparisons, broken, fingerprint })
+    Ok(Published { site: out.to_path_buf(), runs, comparisons, broken, notes, fingerprint })
 }
 
 fn write(path: &Path, content: &[u8]) -> Result<(), PublishError> {

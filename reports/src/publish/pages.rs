@@ -56,10 +56,10 @@ pub(super) fn all(
     let json = serde_json::to_string_pretty(&history)
         .map_err(|e| RecordError::Render { what: "history.json".to_owned(), why: e.to_string() })?;
     sink("history.json", json.as_bytes())?;
-    let comparisons = comparisons(runs, sink)?;
+    let (comparisons, notes) = comparisons(runs, manifest.history.noise, sink)?;
     sink("schema/run-1.json", schema::run_schema().as_bytes())?;
     sink(MANIFEST, manifest.text()?.as_bytes())?;
-    sink("index.html", index(manifest, runs, &comparisons)?.as_bytes())?;
+    sink("index.html", index(manifest, runs, &comparisons, &notes)?.as_bytes())?;
     Ok(comparisons.iter().filter(|c| c.place.is_some()).count())
 }
 
@@ -119,7 +119,13 @@ struct ComparisonView {
 }
 
 /// Runs of equal conditions that differ in versions, or were published from different directories.
-fn comparisons(runs: &[SiteRun], sink: Sink<'_>) -> Result<Vec<ComparisonView>, PublishError> {
+///
+/// Returns what could not find a place among them too, a line each.
+fn comparisons(
+    runs: &[SiteRun],
+    noise: f64,
+    sink: Sink<'_>,
+) -> Result<(Vec<ComparisonView>, Vec<String>), PublishError> {
     type Conditions = BTreeMap<String, String>;
     let mut groups: BTreeMap<Conditions, BTreeMap<(Conditions, String), Vec<&SiteRun>>> =
         BTreeMap::new();
@@ -131,6 +137,15 @@ fn comparisons(runs: &[SiteRun], sink: Sink<'_>) -> Result<Vec<ComparisonView>, 
         let sides = groups.entry(conditions).or_default();
         sides.entry((versions, run.entry.side.clone())).or_default().push(run);
     }
+    let mut notes = Vec::new();
+    let not_usable = runs.iter().filter(|run| !usable(run)).count();
+    if not_usable > 0 {
+        let runs = runs.len();
+        notes.push(format!(
+            "{not_usable} of {runs} runs are INVALID or did not end in order: in no comparison."
+        ));
+    }
+    let mut left_out = 0;
     let mut views = Vec::new();
     for sides in groups.into_values() {
         let mut sides: Vec<((Conditions, String), Vec<&SiteRun>)> = sides.into_iter().collect();
@@ -138,12 +153,18 @@ fn comparisons(runs: &[SiteRun], sink: Sink<'_>) -> Result<Vec<ComparisonView>, 
         let Some((base, others)) = sides.split_first() else { continue };
         for other in others {
             if views.len() == MOST_COMPARISONS {
-                return Ok(views);
+                left_out += 1;
+                continue;
             }
-            views.push(comparison(base, other, views.len() + 1, sink)?);
+            views.push(comparison(base, other, views.len() + 1, noise, sink)?);
         }
     }
-    Ok(views)
+    if left_out > 0 {
+        notes.push(format!(
+            "The first {MOST_COMPARISONS} comparisons are made; {left_out} more are left out."
+        ));
+    }
+    Ok((views, notes))
 }
 
 type Side<'a> = ((BTreeMap<String, String>, String), Vec<&'a SiteRun>);
@@ -152,6 +173,7 @@ fn comparison(
     base: &Side<'_>,
     other: &Side<'_>,
     number: usize,
+    noise: f64,
     sink: Sink<'_>,
 ) -> Result<ComparisonView, PublishError> {
     let name = |side: &Side<'_>| {
@@ -167,10 +189,11 @@ fn comparison(
     };
     let entries: Vec<&RunEntry> = base.1.iter().chain(&other.1).map(|r| &r.entry).collect();
     let mark = mark_of(&entries);
+    let options = compare::Options { noise, ..compare::Options::default() };
     let told = read(base).and_then(|x| read(other).map(|y| (x, y)));
     let compared = told
         .map_err(compare::CompareError::from)
-        .and_then(|(x, y)| compare::compare((&a, &x), (&b, &y), compare::Options::default()));
+        .and_then(|(x, y)| compare::compare((&a, &x), (&b, &y), options));
     let comparison = match compared {
         Ok(comparison) => comparison,
         Err(why) => {
@@ -201,11 +224,7 @@ fn comparison(
         };
         sink(&format!("{place}/{file}"), text.as_bytes())?;
     }
-    let worse = comparison.regressions().count() + comparison.lost.len();
-    let note = match worse {
-        0 => "no regression seen".to_owned(),
-        n => format!("{n} worse or lost"),
-    };
+    let note = compare::headline(&comparison);
     let place = Some(format!("{place}/compare.html"));
     Ok(ComparisonView { title, place, note, mark: !mark.is_empty() })
 }
@@ -229,6 +248,7 @@ fn index(
     manifest: &Manifest,
     runs: &[SiteRun],
     comparisons: &[ComparisonView],
+    notes: &[String],
 ) -> Result<String, PublishError> {
     let views: Vec<RunView> = runs
         .iter()
@@ -252,6 +272,7 @@ fn index(
         good => good,
         comparisons => Value::from(Serde(comparisons)),
         broken => manifest.broken.clone(),
+        notes => notes.to_vec(),
         version => manifest.tool_version.clone(),
         shortest => units::seconds(SHORTEST_S),
         repeats => REPEATS,

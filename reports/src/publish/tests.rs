@@ -51,6 +51,8 @@ fn a_site_has_every_page_and_only_links_that_lead_somewhere_in_it() {
     for page in files.iter().filter(|f| f.ends_with(".html")) {
         let text = fs::read_to_string(site.join(page)).unwrap();
         for link in text.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            // The templates escape slashes too; a browser reads them back.
+            let link = link.replace("&#x2f;", "/");
             let target = link.split('#').next().unwrap();
             if !target.is_empty() {
                 let at = site.join(page).parent().unwrap().join(target);
@@ -121,6 +123,69 @@ fn an_edited_record_is_seen_through_although_all_checksums_were_made_anew() {
     manifest::write_sums(&site).unwrap();
     let found = problems(&site);
     assert!(found.iter().any(|p| p.contains("PASS against FAIL")), "{found:?}");
+}
+
+#[test]
+fn a_file_that_is_neither_a_record_nor_made_of_one_and_another_version_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = site_of_two(dir.path());
+    fs::write(site.join("runs/one/extra.html"), "x").unwrap();
+    manifest::write_sums(&site).unwrap();
+    assert_eq!(problems(&site), ["neither a record nor made of one: runs/one/extra.html"]);
+    let at = site.join(MANIFEST);
+    let text = fs::read_to_string(&at).unwrap();
+    let ours = format!("\"tool_version\": \"{}\"", env!("CARGO_PKG_VERSION"));
+    fs::write(&at, text.replace(&ours, "\"tool_version\": \"9.9.9\"")).unwrap();
+    manifest::write_sums(&site).unwrap();
+    assert_eq!(verify(&site).unwrap().other_version.as_deref(), Some("9.9.9"));
+}
+
+#[test]
+fn only_runs_that_show_something_of_one_load_are_repeats_and_an_edited_objective_is_none() {
+    let repeats = |third: &dyn Fn(&mut RunRecord)| {
+        let dir = tempfile::tempdir().unwrap();
+        let runs = dir.path().join("runs");
+        run(&runs, "one", |r| r.config.seed = 1);
+        run(&runs, "two", |r| r.config.seed = 2);
+        run(&runs, "three", |r| {
+            r.config.seed = 3;
+            third(r);
+        });
+        let out = dir.path().join("site");
+        let published = publish(&[runs], &out, &Options::default()).unwrap();
+        assert!(!problems(&out).iter().any(|p| p.contains("manifest")), "{:?}", problems(&out));
+        let one = published.runs.into_iter().find(|r| r.run_id == "one").unwrap();
+        one.violations.iter().find_map(|v| v.split_once(" of 3 runs")?.0.parse().ok()).unwrap_or(3)
+    };
+    assert_eq!(repeats(&|_| {}), 3);
+    assert_eq!(repeats(&|r| r.objectives[0].ratio = Some(1.2)), 2, "it contradicts itself");
+    assert_eq!(repeats(&|r| (r.config.seed, r.config.hash) = (1, "another".into())), 2);
+    let invalid = |r: &mut RunRecord| {
+        r.generator.held = 0.5;
+        (r.verdict, r.exit_code) = (crate::record::Verdict::Invalid, 4);
+    };
+    assert_eq!(repeats(&invalid), 2);
+}
+
+#[test]
+fn nights_of_one_name_are_sides_and_the_index_says_what_their_comparison_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let nights: Vec<PathBuf> = ["01", "02"].map(|n| dir.path().join(n).join("dev")).into();
+    for (night, name) in nights.iter().zip(["one", "two"]) {
+        run(night, name, |r| r.started_at = format!("2026-11-24T0{}:00:00Z", name.len()));
+    }
+    // A copy with another content.
+    run(&nights[1].join("copy"), "one", |r| r.operations[0].completed += 1);
+    let out = dir.path().join("site");
+    let published = publish(&nights, &out, &Options::default()).unwrap();
+    assert_eq!((published.comparisons, published.notes.len()), (1, 1), "{:?}", published.notes);
+    let index = fs::read_to_string(out.join("index.html")).unwrap();
+    assert!(index.contains("01&#x2f;dev") && index.contains("its two records differ"), "{index}");
+    let page = fs::read_to_string(out.join("compare/1/compare.md")).unwrap();
+    let says = page.lines().find_map(|line| line.split_once("# ")).unwrap().1;
+    let says = says.split_once(' ').unwrap().1;
+    assert!(index.contains(&says[..40]), "{says} in {index}");
+    assert!(!index.contains(": no regression seen<"), "the page's own label goes with it");
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! A reader's check of a site.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Serialize;
 
-use super::agree::CONTRADICTS;
-use super::input::{SiteRun, judge};
+use super::agree::{CONTRADICTS, is_ours};
+use super::input::{RECORD, SiteRun, judge};
 use super::manifest::{self, Manifest, SUMS, is_inside, sha256_of};
 use super::{PublishError, pages};
 use crate::history;
@@ -24,6 +24,8 @@ pub struct Checked {
     pub fingerprint: String,
     /// The version of odg-bench that made the site, where it is another and pages could not be made again.
     pub other_version: Option<String>,
+    /// Runs that another version recorded, whose verdicts were not judged again.
+    pub not_judged: usize,
     /// What is wrong, one line each.
     pub problems: Vec<String>,
 }
@@ -59,8 +61,17 @@ pub fn verify(dir: &Path) -> Result<Checked, PublishError> {
     let other_version = (manifest.tool_version != ours).then(|| manifest.tool_version.clone());
     // Pages of records that are gone cannot be made again.
     if other_version.is_none() && runs.len() == manifest.runs.len() {
-        derive_again(dir, &manifest, &runs, &mut problems)?;
+        let made = derive_again(dir, &manifest, &runs, &mut problems)?;
+        // A list of checksums can be made anew of anything: what neither is a record nor follows from one is not ours.
+        let record = |place: &str| {
+            let (dir, name) = place.rsplit_once('/').unwrap_or(("", place));
+            RECORD.contains(&name) && manifest.runs.iter().any(|run| run.place == dir)
+        };
+        let strange = there.iter().filter(|place| !made.contains(*place) && !record(place));
+        let strange = strange.filter(|place| sums.contains_key(*place));
+        problems.extend(strange.map(|place| format!("neither a record nor made of one: {place}")));
     }
+    let not_judged = runs.iter().filter(|run| !is_ours(&run.record)).count();
     let fingerprint = manifest::sha256(&dir.join(SUMS))?;
     Ok(Checked {
         unchanged,
@@ -68,6 +79,7 @@ pub fn verify(dir: &Path) -> Result<Checked, PublishError> {
         publishable: manifest.runs.iter().filter(|run| run.violations.is_empty()).count(),
         fingerprint,
         other_version,
+        not_judged,
         problems,
     })
 }
@@ -88,11 +100,11 @@ fn runs(dir: &Path, manifest: &Manifest, problems: &mut Vec<String>) -> Vec<Site
                 (fresh.state, fresh.verdict) = (record.state, record.verdict);
                 fresh.violations.clear();
                 fresh.sha256 = BTreeMap::new();
-                runs.push(SiteRun { source: dir.join(place), record, entry: fresh });
+                let source = dir.join(place);
+                runs.push(SiteRun { source, record, entry: fresh, against: Vec::new() });
             }
         }
     }
-    judge(&mut runs);
     let mut whole = Vec::new();
     for mut run in runs {
         let place = run.entry.place.clone();
@@ -100,10 +112,11 @@ fn runs(dir: &Path, manifest: &Manifest, problems: &mut Vec<String>) -> Vec<Site
             problems.push(format!("not a readable record any more: {place}"));
             continue;
         }
-        let told = run.entry.violations.iter().filter_map(|v| v.strip_prefix(CONTRADICTS));
+        let told = run.against.iter().filter_map(|v| v.strip_prefix(CONTRADICTS));
         problems.extend(told.map(|what| format!("{place} contradicts itself: {what}")));
         whole.push(run);
     }
+    judge(&mut whole);
     if manifest::hash_records(&mut whole).is_err() {
         problems.push("the records cannot be read to the end".to_owned());
     }
@@ -119,14 +132,15 @@ fn runs(dir: &Path, manifest: &Manifest, problems: &mut Vec<String>) -> Vec<Site
     whole
 }
 
-/// Makes every page again from the records, and names those that are other.
+/// Makes every page again from the records, and names those that are other. Returns the places of all.
 fn derive_again(
     dir: &Path,
     manifest: &Manifest,
     runs: &[SiteRun],
     problems: &mut Vec<String>,
-) -> Result<(), PublishError> {
+) -> Result<BTreeSet<String>, PublishError> {
     let mut other = Vec::new();
+    let mut made = BTreeSet::new();
     // What the records say, not what the manifest does.
     let fresh =
         Manifest { runs: runs.iter().map(|r| r.entry.clone()).collect(), ..manifest.clone() };
@@ -135,8 +149,9 @@ fn derive_again(
         if !same {
             other.push(format!("does not follow from the records: {place}"));
         }
+        made.insert(place.to_owned());
         Ok(())
     })?;
     problems.extend(other);
-    Ok(())
+    Ok(made)
 }

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used)] // What fails in a helper here fails the test that uses it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use odg_reports::record::{RunRecord, Verdict};
@@ -48,17 +50,25 @@ fn runs_below(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A good night before tonight, made of tonight's runs with every response `factor` times as long.
-fn plant(store: &Path, factor: f64, edit: impl Fn(&mut RunRecord)) {
+/// The night before tonight, good, with every response `factor` times as long as in these runs.
+fn plant(store: &Path, runs: &[Run], factor: f64, edit: impl Fn(&mut RunRecord)) {
     let before = store.join("nights/2026-01-01/dev");
-    let _ = fs::remove_dir_all(&before);
-    for dir in runs_below(&store.join("nights").join(TONIGHT)) {
-        let run = Run::open(&dir).unwrap();
-        let mut record = run.record.clone();
+    plant_at(&before, runs, factor, |record| {
         record.run_id = format!("before-{}", record.run_id);
         record.started_at = record.started_at.replacen("20", "19", 1);
+        edit(record);
+    });
+    fs::write(before.join("good"), "planted\n").unwrap();
+}
+
+/// Runs of known figures and verdict, whatever the machine was busy with while these were made.
+fn plant_at(night: &Path, runs: &[Run], factor: f64, edit: impl Fn(&mut RunRecord)) {
+    let _ = fs::remove_dir_all(night);
+    for run in runs {
+        let mut record = run.record.clone();
+        (record.verdict, record.exit_code) = (Verdict::Pass, 0);
         edit(&mut record);
-        let mut writer = RunWriter::create(&before.join(&record.run_id)).unwrap();
+        let mut writer = RunWriter::create(&night.join(&record.run_id)).unwrap();
         for row in &run.series {
             let mut row = row.clone();
             row.response_mean_us *= factor;
@@ -80,8 +90,7 @@ fn plant(store: &Path, factor: f64, edit: impl Fn(&mut RunRecord)) {
         }
         writer.finish(&record).unwrap();
     }
-    fs::write(before.join("good"), "planted\n").unwrap();
-    fs::write(before.join("exit"), "0\n").unwrap();
+    fs::write(night.join("exit"), "0\n").unwrap();
 }
 
 #[test]
@@ -100,16 +109,20 @@ fn a_night_is_measured_once_and_one_that_is_worse_or_lost_a_promise_fails_by_nam
         assert!(store.join(file).exists(), "{file}");
     }
 
+    let real: Vec<Run> = runs.iter().map(|dir| Run::open(dir).unwrap()).collect();
+    plant_at(&store.join("nights").join(TONIGHT).join("dev"), &real, 1.0, |_| {});
+    let runs = runs_below(&store.join("nights"));
+
     // As good as the night before.
-    plant(&store, 1.0, |_| {});
+    plant(&store, &real, 1.0, |_| {});
     let same = night(&place, &["--summary", store.join("job").to_str().unwrap()]);
     let told = String::from_utf8_lossy(&same.stdout).into_owned();
-    assert_ne!(same.status.code(), Some(2), "{told}{}", stderr(&same));
+    assert!(told.contains("| dev | PASS | not worse than 2026-01-01 |"), "{told}");
     assert_eq!(runs_below(&store.join("nights").join(TONIGHT)), runs, "nothing is measured twice");
     assert!(fs::read_to_string(store.join("job")).unwrap().contains("| dev |"));
 
     // Ten times as slow as the night before.
-    plant(&store, 0.1, |_| {});
+    plant(&store, &real, 0.1, |_| {});
     let worse = night(&place, &[]);
     let told = String::from_utf8_lossy(&worse.stdout).into_owned();
     assert_eq!(worse.status.code(), Some(1), "{told}{}", stderr(&worse));
@@ -118,7 +131,7 @@ fn a_night_is_measured_once_and_one_that_is_worse_or_lost_a_promise_fails_by_nam
     assert!(summary.contains("REGRESSION") && summary.contains("bus.publish"), "{summary}");
 
     // A promise that the night before kept.
-    plant(&store, 1.0, |record| {
+    plant(&store, &real, 1.0, |record| {
         let mut cell = record.features[0].clone();
         cell.feature = "planted".into();
         cell.verdict = Verdict::Pass;
@@ -136,6 +149,85 @@ fn a_night_is_measured_once_and_one_that_is_worse_or_lost_a_promise_fails_by_nam
     let good = store.join("nights").join(TONIGHT).join("dev/good");
     assert!(fs::read_to_string(good).unwrap().contains("by hand"));
     assert_eq!(place.leftovers(), Vec::<PathBuf>::new());
+}
+
+/// Stands in for the program: it says and ends with what the environment tells it.
+const STUB: &str = r#"#!/usr/bin/env bash
+case $1 in
+  run)
+    while [ $# -gt 0 ]; do if [ "$1" = --runs-dir ]; then dir=$2; fi; shift; done
+    mkdir -p "$dir/run"
+    echo '{"state": "complete"}' >"$dir/run/run.json"
+    if [ -n "$STUB_WAITS" ]; then
+      trap 'echo "{\"state\": \"interrupted\"}" >"$dir/run/run.json"; exit 4' TERM
+      touch "$STUB_WAITS"
+      sleep 60 & wait
+    fi
+    exit "${STUB_RUN:-0}" ;;
+  compare)
+    case $2 in */"$STUB_OTHER"/*) echo 'not comparable: cores is 2 and, in x, 4'; exit 2 ;; esac
+    echo "$STUB_SAYS"
+    exit "${STUB_COMPARE:-0}" ;;
+  history) echo 'TOO FEW RUNS: not long enough.' ;;
+esac
+"#;
+
+#[test]
+fn what_a_comparison_could_not_decide_is_told_as_it_is_and_a_stopped_night_is_measured_again() {
+    let place = Place::new();
+    let stub = place.work().join("stub");
+    fs::create_dir_all(place.work()).unwrap();
+    fs::write(&stub, STUB).unwrap();
+    fs::set_permissions(&stub, fs::Permissions::from_mode(0o755)).unwrap();
+    let store = place.runs();
+    let command = |night: &str, environment: &[(&str, &str)]| {
+        let mut command = Command::new(repository().join("ci/nightly"));
+        command.args(["--profiles", "dev", "--night", night, "--store"]).arg(&store);
+        command.arg("--program").arg(&stub).env_remove("GITHUB_STEP_SUMMARY");
+        command.envs(environment.iter().copied());
+        command
+    };
+    for (night, environment, code, said) in [
+        ("01", vec![], 0, "no good night before"),
+        ("02", vec![], 0, "not worse than 01"),
+        ("03", vec![("STUB_OTHER", "02")], 0, "not worse than 01"),
+        ("04", vec![("STUB_COMPARE", "4")], 4, "undecided against 03"),
+        (
+            "05",
+            vec![
+                ("STUB_RUN", "4"),
+                ("STUB_COMPARE", "2"),
+                ("STUB_SAYS", "not comparable: the state of a run"),
+            ],
+            4,
+            "not compared with 03: a run was INVALID",
+        ),
+        (
+            "06",
+            vec![("STUB_COMPARE", "2"), ("STUB_SAYS", "not comparable: cores")],
+            0,
+            "so a new base (03: not comparable: cores)",
+        ),
+    ] {
+        let output = command(night, &environment).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{night}: {told}{}", stderr(&output));
+        assert!(told.contains(said) && told.contains("History: TOO FEW RUNS"), "{night}: {told}");
+    }
+
+    let waits = place.work().join("waits");
+    let mut night = command("07", &[("STUB_WAITS", waits.to_str().unwrap())]).spawn().unwrap();
+    let began = Instant::now();
+    while !waits.exists() && began.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let pid = night.id().to_string();
+    assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
+    assert_eq!(night.wait().unwrap().code(), Some(143));
+    assert!(!store.join("nights/07/dev/exit").exists(), "it was not measured");
+    let again = command("07", &[]).output().unwrap();
+    assert!(again.status.success(), "{}", stderr(&again));
+    assert!(store.join("nights/07/dev/good").exists());
 }
 
 #[test]
