@@ -142,7 +142,7 @@ impl<'a> Pods<'a> {
     /// Pods with all these labels; all of the namespace, where there are none.
     fn with<'b>(
         &'b self,
-        namespace: &str,
+        namespace: &'b str,
         labels: &'b BTreeMap<String, String>,
     ) -> impl Iterator<Item = &'a Workload> + 'b {
         // The rarest label leaves least to look at.
