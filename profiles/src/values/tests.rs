@@ -32,9 +32,9 @@ fn both_layouts_are_recognised_by_themselves() {
 
 #[test]
 fn files_are_merged_as_helm_merges_them_and_keep_their_places() {
-    let over = "replicas:\n  governanceEngine: 4\nha:\n  zones: [a]\nbackup: ~\n";
+    let over = "replicas:\n  lakehouseAgent: 4\nha:\n  zones: [a]\nbackup: ~\n";
     let both = values(&[("base.yaml", PAGE_LARGE), ("over.yaml", over)]);
-    assert_eq!(stated(&both, &replicas("governance-engine")).place.to_string(), "over.yaml:2");
+    assert_eq!(stated(&both, &replicas("lakehouse-agent")).place.to_string(), "over.yaml:2");
     assert_eq!(stated(&both, &replicas("quality-gate")).fact, Fact::count(3));
     assert_eq!(stated(&both, &replicas("quality-gate")).place.file.as_ref(), "base.yaml");
     // Lists are replaced, and null takes a key away.
