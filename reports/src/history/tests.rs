@@ -328,7 +328,9 @@ fn many_small_changes_for_the_worse_raise_an_alarm_until_one_is_acknowledged() {
         assert!((change.worse_by - 0.125).abs() < 0.04, "{change:?}");
     }
     let file = dir.path().join("known");
-    fs::write(&file, format!("{}\n", alarms[0].run_id)).unwrap();
+    // p50 and p99 may have moved a few nights apart.
+    let open: Vec<String> = history.open().map(|(_, _, c)| format!("{}\n", c.run_id)).collect();
+    fs::write(&file, open.concat()).unwrap();
     let acknowledged = Acknowledged::read(&file).unwrap();
     let history = History::read(dir.path(), &Options { acknowledged, ..options }).unwrap();
     assert_eq!((history.alarms().count(), history.open().count()), (0, 0));
