@@ -81,9 +81,10 @@ pub(super) fn execute(args: &PublishArgs) -> Result<u8, Failure> {
     for note in &published.notes {
         let _ = writeln!(text, "! {}", odg_reports::terminal::plain(note));
     }
+    let comparisons = if published.comparisons == 1 { "comparison" } else { "comparisons" };
     let _ = writeln!(
         text,
-        "Site: {}, {} comparisons\nSHA-256 of its {SUMS}: {}",
+        "Site: {}, {} {comparisons}\nSHA-256 of its {SUMS}: {}",
         published.site.join("index.html").display(),
         published.comparisons,
         published.fingerprint
