@@ -69,6 +69,11 @@ pub fn rate(n: f64) -> String {
     if n.abs() >= 1000.0 { count(n.round() as u64) } else { significant(n) }
 }
 
+/// A count with the words that go with it: `1 run was`, `1,200 runs were`.
+pub(crate) fn plural(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { one } else { many })
+}
+
 /// A count with thousands separated (`1,234,567`).
 #[must_use]
 pub fn count(n: u64) -> String {

@@ -8,7 +8,7 @@ use super::series::MOST_FOLLOWED;
 use super::{Change, Era, History, Kind, Per, Series, verdicts};
 use crate::escape;
 use crate::record::{RunState, Verdict};
-use crate::units;
+use crate::units::{self, plural};
 
 /// Rows of a table whose length the records decide.
 pub(super) const MOST_ROWS: usize = 200;
@@ -184,7 +184,7 @@ impl EraView {
         let counts: Vec<String> = counts.iter().map(|(v, n)| format!("{n} {v}")).collect();
         Self {
             name: name(era),
-            span: format!("{}, {span}", plural(runs.len(), "run", "runs")),
+            span: format!("{}, {span}", plural(runs.len() as u64, "run", "runs")),
             current: era.current || era.live,
             marks: runs.last().map_or_else(Vec::new, |r| r.marks.clone()),
             differs: era.differs.clone(),
@@ -222,10 +222,6 @@ pub(super) fn name(era: &Era) -> String {
     format!("{} on {}", era.profile, era.provider)
 }
 
-pub(super) fn plural(n: usize, one: &str, many: &str) -> String {
-    format!("{} {}", units::count(n as u64), if n == 1 { one } else { many })
-}
-
 fn sentence(history: &History) -> String {
     let what = match history.per {
         Per::Run => "runs",
@@ -241,7 +237,7 @@ fn sentence(history: &History) -> String {
             let none = format!("No regression began within the last {} {what}", history.recent);
             match history.open().count() {
                 0 => none,
-                n => format!("{none}, but {} from before", plural(n, "is open", "are open")),
+                n => format!("{none}, but {} from before", plural(n as u64, "is open", "are open")),
             }
         }
         some => {
@@ -249,7 +245,7 @@ fn sentence(history: &History) -> String {
             let first = format!("{} {}", series.name, series.metric.label());
             format!(
                 "{} began within the last {} {what}, the first with run {} ({first} {})",
-                plural(some.len(), "regression", "regressions"),
+                plural(some.len() as u64, "regression", "regressions"),
                 history.recent,
                 change.run_id,
                 by(series, change)
@@ -259,10 +255,10 @@ fn sentence(history: &History) -> String {
     let _ = write!(
         text,
         "; {} in {} of equal conditions, {} searched, {} in all.",
-        plural(history.runs.len(), "run", "runs"),
-        plural(history.eras.len(), "era", "eras"),
-        plural(history.searched, "series", "series"),
-        plural(history.changes().len(), "change", "changes"),
+        plural(history.runs.len() as u64, "run", "runs"),
+        plural(history.eras.len() as u64, "era", "eras"),
+        plural(history.searched as u64, "series", "series"),
+        plural(history.changes().len() as u64, "change", "changes"),
     );
     text
 }
@@ -272,7 +268,7 @@ fn notes(history: &History) -> Vec<String> {
     if history.not_used() > 0 {
         notes.push(format!(
             "{} INVALID or did not end in order: shown, and not part of any trend.",
-            plural(history.not_used(), "run was", "runs were")
+            plural(history.not_used() as u64, "run was", "runs were")
         ));
     }
     for (what, list) in [("could not be read", &history.broken), ("left out", &history.twice)] {
@@ -285,7 +281,7 @@ fn notes(history: &History) -> Vec<String> {
         notes.push(format!(
             "{} not followed: an era's first {} of each are.",
             plural(
-                history.not_followed,
+                history.not_followed as u64,
                 "operation or component is",
                 "operations and components are"
             ),

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::load;
 use crate::record::{RunRecord, Verdict};
-use crate::units::{bytes, count};
+use crate::units::{bytes, plural};
 use crate::words;
 
 /// Most lines of a column.
@@ -30,17 +30,15 @@ pub(super) fn answer(r: &RunRecord) -> Answer {
     }
 }
 
-/// `4 objectives`, `1 objective`.
-fn plural(n: usize, one: &str) -> String {
-    format!("{} {one}{}", count(n as u64), if n == 1 { "" } else { "s" })
-}
-
 fn promised(r: &RunRecord) -> Vec<String> {
     let of = |promised: &str| r.features.iter().filter(|f| f.promised == promised).count();
     let required = r.objectives.iter().filter(|o| o.required).count();
     let mut lines = vec![
         format!("{} a day", bytes(r.config.volume_bytes_per_day)),
-        format!("{}, {required} of them required", plural(r.objectives.len(), "objective")),
+        format!(
+            "{}, {required} of them required",
+            plural(r.objectives.len() as u64, "objective", "objectives")
+        ),
     ];
     let cells: Vec<String> = ["present", "optional", "absent"]
         .into_iter()
@@ -48,7 +46,11 @@ fn promised(r: &RunRecord) -> Vec<String> {
         .map(|promised| format!("{} {promised}", of(promised)))
         .collect();
     if !cells.is_empty() {
-        lines.push(format!("{}: {}", plural(r.features.len(), "feature"), cells.join(", ")));
+        lines.push(format!(
+            "{}: {}",
+            plural(r.features.len() as u64, "feature", "features"),
+            cells.join(", ")
+        ));
     }
     lines
 }

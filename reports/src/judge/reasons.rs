@@ -4,7 +4,7 @@ use super::overall::Evidence;
 use crate::record::{
     FeatureResult, HopSummary, LedgerSummary, OperationSummary, RunState, Verdict,
 };
-use crate::units::count;
+use crate::units::{count, plural};
 use crate::{load, words};
 
 /// The kind of error under which operations stand that had not ended when draining did. In an
@@ -233,9 +233,4 @@ pub(super) fn notes(evidence: &Evidence<'_>) -> Vec<String> {
         )
     }));
     notes
-}
-
-/// A count with the words that go with it.
-fn plural(n: u64, one: &str, more: &str) -> String {
-    format!("{} {}", count(n), if n == 1 { one } else { more })
 }
