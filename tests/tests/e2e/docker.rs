@@ -408,14 +408,8 @@ fn an_engine_that_this_user_may_not_use_is_one_line_with_what_to_do() {
     }
 }
 
-#[test]
-fn a_smaller_machine_of_the_engine_marks_the_run_and_not_this_process_own() {
-    // Fewer CPUs and less memory than profile small promises, and not what this machine has.
-    let answers = |path: &str| match path.rsplit('/').next() {
-        Some("version") => r#"{"Version":"24.0.7","ApiVersion":"1.43"}"#,
-        Some("info") => r#"{"NCPU":5,"MemTotal":7000000000}"#,
-        _ => r#"{"Id":"sha256:00"}"#,
-    };
+/// The plan for profile small on an engine that gives these answers.
+fn planned_with(answers: fn(&str) -> &'static str) -> serde_json::Value {
     let place = Place::new();
     let address = engine_that_says(&place, Some(answers));
     let mut command = place.command(&["run", "--profile", "small", "--provider", "docker"]);
@@ -423,9 +417,19 @@ fn a_smaller_machine_of_the_engine_marks_the_run_and_not_this_process_own() {
         .args(["--dry-run", "--output", "json"])
         .env("DOCKER_HOST", address)
         .output()
-        .unwrap();
+        .unwrap_or_else(|e| panic!("start odg-bench: {e}"));
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("the plan: {e}"))
+}
+
+#[test]
+fn a_smaller_machine_of_the_engine_marks_the_run_and_not_this_process_own() {
+    // Fewer CPUs and less memory than profile small promises, and not what this machine has.
+    let plan = planned_with(|path| match path.rsplit('/').next() {
+        Some("version") => r#"{"Version":"24.0.7","ApiVersion":"1.43"}"#,
+        Some("info") => r#"{"NCPU":5,"MemTotal":7000000000}"#,
+        _ => r#"{"Id":"sha256:00"}"#,
+    });
     let marks = plan["marks"].to_string();
     assert!(marks.contains("scaled host: 5 of 16 vCPU, 7 of 64 GB"), "{marks}");
     assert_eq!(marks.matches("scaled host").count(), 1, "{marks}");
@@ -434,21 +438,11 @@ fn a_smaller_machine_of_the_engine_marks_the_run_and_not_this_process_own() {
 #[test]
 fn the_load_is_scaled_to_the_engines_cores_and_not_to_this_process_own() {
     // One core, which cannot carry what profile small promises.
-    let answers = |path: &str| match path.rsplit('/').next() {
+    let plan = planned_with(|path| match path.rsplit('/').next() {
         Some("version") => r#"{"Version":"24.0.7","ApiVersion":"1.43"}"#,
         Some("info") => r#"{"NCPU":1,"MemTotal":7000000000}"#,
         _ => r#"{"Id":"sha256:00"}"#,
-    };
-    let place = Place::new();
-    let address = engine_that_says(&place, Some(answers));
-    let mut command = place.command(&["run", "--profile", "small", "--provider", "docker"]);
-    let output = command
-        .args(["--dry-run", "--output", "json"])
-        .env("DOCKER_HOST", address)
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    });
     let reason = plan["config"]["scale_reason"].as_str().unwrap_or_default();
     assert!(reason.contains("share 1 cores"), "{}", plan["config"]);
 }
